@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/inspect/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/flow.h"
+#include "bpf/parse.h"
+#include "dataplane/inspect/stage.h"
+
+enum { LOST = -1 };
+
+struct pk_worker {
+	struct pk_worker_conf conf;
+	struct pk_plane_counters *count;
+	struct pk_flow_line *lines;
+	uint32_t tick;	 /* of the newest time seen */
+	uint32_t swept;	 /* lines looked at since the tick began */
+	uint8_t marked;	 /* the mark of this tick has been sent */
+	uint8_t pending; /* packets of the burst in packet[] */
+	struct pk_packet packet[PK_BURST];
+	uint32_t src[PK_BURST];
+	uint32_t dst[PK_BURST];
+	uint64_t hash[PK_BURST];
+	struct pk_sample_event sample;
+	uint8_t sample_bytes[PK_SAMPLE_BYTES];
+};
+_Static_assert(sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES <=
+		       PK_RING_ENTRY_MAX,
+	       "a sample must fit into the ring");
+
+int pk_worker_new(struct pk_worker **out, const struct pk_worker_conf *conf)
+{
+	struct pk_worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~63UL);
+	size_t bytes = sizeof(struct pk_flow_line) * PK_FLOW_LINES;
+
+	if (!w)
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	w->conf = *conf;
+	w->count = &conf->block->counters;
+	w->lines = aligned_alloc(64, bytes);
+	if (!w->lines) {
+		pk_worker_free(w);
+		return -ENOMEM;
+	}
+	memset(w->lines, 0, bytes);
+	*out = w;
+	return 0;
+}
+
+void pk_worker_free(struct pk_worker *w)
+{
+	if (!w)
+		return;
+	free(w->lines);
+	free(w);
+}
+
+/* --- out ------------------------------------------------------------------ */
+
+/* In replay nothing may be lost: wait for the stage, which always reads. */
+static int push(struct pk_worker *w, struct pk_ring *ring, const void *entry,
+		uint32_t len)
+{
+	while (pk_ring_push(ring, entry, len)) {
+		if (!w->conf.lossless)
+			return LOST;
+		pk_ring_wake(ring);
+		sched_yield();
+	}
+	return 0;
+}
+
+static void hand_on_line(struct pk_worker *w, const struct pk_flow_line *line)
+{
+	struct pk_flow_event e = {
+		.head = { PK_EVENT_FLOW, PK_ABI_VERSION, sizeof(e) },
+		.line = *line,
+	};
+
+	w->count->flow_lines++;
+	if (push(w, w->conf.events, &e, sizeof(e)) == LOST) {
+		w->count->flow_lost_lines++;
+		w->count->flow_lost_packets += line->packets;
+		w->count->flow_lost_bytes += line->bytes;
+		return;
+	}
+	w->count->flow_out_lines++;
+	w->count->flow_out_packets += line->packets;
+	w->count->flow_out_bytes += line->bytes;
+}
+
+static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
+		       uint32_t i, uint8_t role, uint64_t generation)
+{
+	struct pk_hit_event e = {
+		.head = { PK_EVENT_HIT, PK_ABI_VERSION, sizeof(e) },
+		.time_ns = f->time_ns,
+		.frame = f->number,
+		.generation = generation,
+		.slot = role == PK_ROLE_SOURCE ? w->src[i] : w->dst[i],
+		.role = role,
+		.packet = w->packet[i],
+	};
+
+	w->count->hit_offered++;
+	if (push(w, w->conf.alerts, &e, sizeof(e)) == LOST) {
+		w->count->hit_ring_full++;
+		return;
+	}
+	w->count->hit_submitted++;
+	pk_ring_wake(w->conf.alerts);
+}
+
+static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
+			uint32_t i)
+{
+	struct pk_sample_event *e = &w->sample;
+	uint32_t caplen = f->readable;
+
+	w->count->sample_offered++;
+	if (caplen > PK_SAMPLE_BYTES)
+		caplen = PK_SAMPLE_BYTES;
+	e->head.type = PK_EVENT_SAMPLE;
+	e->head.version = PK_ABI_VERSION;
+	e->head.len = sizeof(*e) + caplen;
+	e->time_ns = f->time_ns;
+	e->frame = f->number;
+	e->caplen = caplen;
+	e->frame_len = f->len;
+	e->packet = w->packet[i];
+	memcpy(w->sample_bytes, f->data, caplen);
+	if (push(w, w->conf.events, e, e->head.len) == LOST)
+		w->count->sample_ring_full++;
+	else
+		w->count->sample_submitted++;
+}
+
+static void send_mark(struct pk_worker *w, uint64_t time_ns)
+{
+	struct pk_mark_event e = {
+		.head = { PK_EVENT_MARK, PK_ABI_VERSION, sizeof(e) },
+		.time_ns = time_ns,
+	};
+
+	while (pk_ring_push(w->conf.events, &e, sizeof(e))) {
+		pk_ring_wake(w->conf.events);
+		if (!w->conf.lossless)
+			return; /* the next sweep sends a later one */
+		sched_yield();
+	}
+	w->marked = 1;
+}
+
+/* --- decode --------------------------------------------------------------- */
+
+static void decode(struct pk_worker *w, const struct pk_worker_frame *f,
+		   uint32_t i)
+{
+	struct pk_packet *p = &w->packet[i];
+
+	w->count->seen++;
+	w->count->seen_bytes += f->len;
+	pk_parse(f->data, f->data + f->readable, f->len, p);
+	pk_count_reason(w->count, p->reason);
+	p->key.port = w->conf.port;
+	p->key.direction = w->conf.direction;
+	w->src[i] = w->dst[i] = PK_NO_SLOT;
+	w->hash[i] = pk_flow_hash(w->conf.seed, &p->key);
+	if (p->layers & PK_HAS_IP)
+		__builtin_prefetch(&w->lines[pk_flow_set(w->hash[i])], 1);
+}
+
+/* --- look-up: filter words first, for the whole burst --------------------- */
+
+static void prefetch_addr(const struct pk_view *v, const union pk_addr *a)
+{
+	int v4 = pk_is_v4(a);
+	uint64_t hash = pk_hash_addr(v->base_head->seed, a, v4);
+	uint32_t word = pk_filter_word(hash, v->base_head->filter_words);
+	uint32_t line = v->base_head->filter_line + (word >> 3);
+
+	__builtin_prefetch(pk_image_line(v->base, v->base_head, line));
+}
+
+static void count_hits(struct pk_worker *w, uint32_t i)
+{
+	if (w->src[i]) {
+		w->count->hit_packets_src++;
+		pk_images_hit(w->conf.images, w->src[i]);
+	}
+	if (w->dst[i]) {
+		w->count->hit_packets_dst++;
+		pk_images_hit(w->conf.images, w->dst[i]);
+	}
+}
+
+static void look_up(struct pk_worker *w, const struct pk_view *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		prefetch_addr(v, &w->packet[i].key.src);
+		prefetch_addr(v, &w->packet[i].key.dst);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(w->packet[i].layers & PK_HAS_IP))
+			continue;
+		w->src[i] = pk_view_addr(v, &w->packet[i].key.src);
+		w->dst[i] = pk_view_addr(v, &w->packet[i].key.dst);
+		if (w->src[i] | w->dst[i])
+			count_hits(w, i);
+	}
+}
+
+/* --- flow ----------------------------------------------------------------- */
+
+static struct pk_flow_line *line_of(struct pk_worker *w, uint32_t i)
+{
+	struct pk_flow_line *set = &w->lines[pk_flow_set(w->hash[i])];
+
+	return pk_flow_pick(&set[0], &set[1], &w->packet[i].key);
+}
+
+static void count_flow(struct pk_worker *w, const struct pk_worker_frame *f,
+		       uint32_t i, uint64_t generation)
+{
+	const struct pk_packet *p = &w->packet[i];
+	struct pk_flow_line *line = line_of(w, i);
+	struct pk_flow_step step = {
+		.offset_ns = pk_tick_offset(f->time_ns),
+		.packets = 1,
+		.bytes = p->bytes,
+		.tcp_flags = p->tcp_flags,
+		.roles = (w->src[i] ? PK_HIT_SRC : 0) |
+			 (w->dst[i] ? PK_HIT_DST : 0),
+		.gen = (uint16_t)generation,
+	};
+	uint32_t tick = pk_tick(f->time_ns);
+	uint8_t report;
+
+	w->count->flow_packets++;
+	w->count->flow_bytes += p->bytes;
+	if (pk_flow_must_close(line, &p->key, tick, step.roles, step.bytes)) {
+		if (line->packets)
+			hand_on_line(w, line);
+		pk_flow_start(line, &p->key, tick);
+	}
+	report = pk_flow_add(line, &step);
+	if (report & PK_HIT_SRC)
+		report_hit(w, f, i, PK_ROLE_SOURCE, generation);
+	if (report & PK_HIT_DST)
+		report_hit(w, f, i, PK_ROLE_DESTINATION, generation);
+}
+
+/* --- the burst ------------------------------------------------------------- */
+
+static void begin_tick(struct pk_worker *w, uint64_t now_ns)
+{
+	uint32_t tick = pk_tick(now_ns);
+
+	if (tick == w->tick)
+		return;
+	w->tick = tick;
+	w->swept = 0;
+	w->marked = 0;
+}
+
+/* The view of this burst; its generation is what the writer waits for. */
+static uint64_t take_view(struct pk_worker *w, struct pk_view *v)
+{
+	if (!w->conf.images)
+		return 0;
+	pk_images_view(w->conf.images, v);
+	__atomic_store_n(&w->conf.block->generation, v->generation,
+			 __ATOMIC_RELEASE);
+	return v->generation;
+}
+
+void pk_worker_burst(struct pk_worker *w, const struct pk_worker_frame *frames,
+		     uint32_t n)
+{
+	struct pk_view v;
+	uint64_t generation = take_view(w, &v);
+
+	w->conf.block->bursts++;
+	if (!n)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		decode(w, &frames[i], i);
+	if (w->conf.images)
+		look_up(w, &v, n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(w->packet[i].layers & PK_HAS_IP))
+			continue;
+		w->count->no_image += !w->conf.images;
+		count_flow(w, &frames[i], i, generation);
+		if (pk_wants_sample(&w->packet[i]))
+			send_sample(w, &frames[i], i);
+	}
+	begin_tick(w, frames[n - 1].time_ns);
+	pk_ring_wake(w->conf.events);
+}
+
+int pk_worker_sweep(struct pk_worker *w, uint64_t now_ns, uint32_t lines)
+{
+	begin_tick(w, now_ns);
+	while (lines-- && w->swept < PK_FLOW_LINES) {
+		struct pk_flow_line *line = &w->lines[w->swept++];
+
+		if (!pk_flow_is_due(line, w->tick))
+			continue;
+		hand_on_line(w, line);
+		line->packets = 0;
+	}
+	if (w->swept < PK_FLOW_LINES)
+		return 0;
+	if (!w->marked) {
+		w->count->sweeps++;
+		send_mark(w, pk_tick_start(w->tick));
+		pk_ring_wake(w->conf.events);
+	}
+	return 1;
+}
+
+void pk_worker_drain(struct pk_worker *w)
+{
+	for (uint32_t i = 0; i < PK_FLOW_LINES; i++) {
+		struct pk_flow_line *line = &w->lines[i];
+
+		if (!line->packets)
+			continue;
+		hand_on_line(w, line);
+		line->packets = 0;
+	}
+	send_mark(w, UINT64_MAX);
+	pk_ring_wake(w->conf.events);
+}
