@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/bus.h"
+#include "control/config_read.h"
+#include "control/jsonc.h"
+#include "dataplane/stats.h"
+
+#define LIBEXEC_DIR "/usr/libexec/picket"
+
+/* One key of a table; a list's elements are counted in @counter. */
+#define KEY(word, what, type, field, ...)                              \
+	{                                                              \
+		.name = word, .kind = PK_KEY_##what,                   \
+		.at = offsetof(struct type, field),                    \
+		.size = sizeof(((struct type *)0)->field), __VA_ARGS__ \
+	}
+#define LIST(word, field, counter, most, ...)                                \
+	{                                                                    \
+		.name = word, .kind = PK_KEY_LIST,                           \
+		.at = offsetof(struct pk_config, field),                     \
+		.size = sizeof(((struct pk_config *)0)->field[0]),           \
+		.max = (most), .count = offsetof(struct pk_config, counter), \
+		__VA_ARGS__                                                  \
+	}
+#define SECTION(word, table)                                       \
+	{                                                          \
+		.name = word, .kind = PK_KEY_OBJECT, .keys = table \
+	}
+#define END                  \
+	{                    \
+		.name = NULL \
+	}
+
+/* clang-format off */
+static const struct pk_key flow_keys[] = {
+	KEY("idle", NUMBER, pk_config_flow, idle_s, .min = 1, .max = 3600),
+	KEY("active", NUMBER, pk_config_flow, active_s, .min = 1, .max = 3600),
+	KEY("syn", NUMBER, pk_config_flow, syn_s, .min = 1, .max = 3600),
+	KEY("closed", NUMBER, pk_config_flow, closed_s, .min = 1, .max = 3600),
+	KEY("capacity", NUMBER, pk_config_flow, capacity,
+	    .min = 1024, .max = 1 << 24),
+	END
+};
+
+static const struct pk_key bus_keys[] = {
+	LIST("endpoints", endpoint, endpoints, PK_CONFIG_ENDPOINTS,
+	     .check = pk_check_endpoint),
+	END
+};
+
+static const struct pk_key control_keys[] = {
+	KEY("upload_bytes", NUMBER64, pk_config, upload_bytes,
+	    .min = 1 << 20, .max = 1ULL << 36),
+	END
+};
+
+static const struct pk_key interface_keys[] = {
+	KEY("name", TEXT, pk_config_interface, name,
+	    .check = pk_check_interface),
+	KEY("skb_mode", BOOL, pk_config_interface, skb_mode),
+	KEY("ingress_only", BOOL, pk_config_interface, ingress_only),
+	KEY("yes", BOOL, pk_config_interface, yes),
+	END
+};
+
+static const struct pk_key port_keys[] = {
+	KEY("name", TEXT, pk_config_port, name, .check = pk_check_port),
+	KEY("vdev", TEXT, pk_config_port, vdev, .check = pk_check_vdev),
+	KEY("pci", TEXT, pk_config_port, pci, .check = pk_check_pci),
+	KEY("workers", NUMBER, pk_config_port, workers,
+	    .min = 1, .max = PK_WORKERS_MAX),
+	KEY("no_huge", BOOL, pk_config_port, no_huge),
+	END
+};
+
+static const struct pk_key file_keys[] = {
+	KEY("path", TEXT, pk_config_file, path, .check = pk_check_path),
+	KEY("format", TEXT, pk_config_file, format, .check = pk_check_format),
+	KEY("feed", TEXT, pk_config_file, feed, .check = pk_check_name),
+	END
+};
+
+static const struct pk_key top_keys[] = {
+	KEY("sensor", TEXT, pk_config, sensor, .check = pk_check_name),
+	KEY("user", TEXT, pk_config, user, .check = pk_check_name),
+	KEY("run_dir", TEXT, pk_config, run_dir, .check = pk_check_path),
+	KEY("pin_dir", TEXT, pk_config, pin_dir, .check = pk_check_path),
+	KEY("libexec_dir", TEXT, pk_config, libexec_dir,
+	    .check = pk_check_path),
+	KEY("observer", ADDRESS, pk_config, observer),
+	KEY("log_level", LEVEL, pk_config, log_level),
+	KEY("keep", BOOL, pk_config, keep),
+	KEY("flow", OBJECT, pk_config, flow, .keys = flow_keys),
+	SECTION("bus", bus_keys),
+	SECTION("control", control_keys),
+	LIST("interfaces", interface, interfaces, PK_CONFIG_INTERFACES,
+	     .keys = interface_keys),
+	LIST("ports", port, ports, PK_CONFIG_PORTS, .keys = port_keys),
+	LIST("indicators", file, files, PK_CONFIG_FILES, .keys = file_keys),
+	END
+};
+/* clang-format on */
+
+static const struct pk_jsonc *member(const struct pk_jsonc *v, const char *name)
+{
+	if (!v)
+		return NULL;
+	for (v = v->child; v && strcmp(v->name, name) != 0; v = v->next)
+		;
+	return v;
+}
+
+static const struct pk_jsonc *element(const struct pk_jsonc *v, uint32_t i)
+{
+	for (v = v->child; i; i--)
+		v = v->next;
+	return v;
+}
+
+/* The elements of the list @name each have a @field that no other has. */
+static int check_unique(const struct pk_config_reader *r,
+			const struct pk_jsonc *top, const char *name,
+			const char *field)
+{
+	const struct pk_jsonc *list = member(top, name);
+	int i = 0;
+
+	for (const struct pk_jsonc *e = list ? list->child : NULL; e;
+	     e = e->next, i++) {
+		const struct pk_jsonc *f = member(e, field);
+
+		if (!f)
+			return pk_config_fail(r, e->line,
+					      "\"%s[%d]\" lacks \"%s\"", name,
+					      i, field);
+		for (const struct pk_jsonc *o = list->child; o != e;
+		     o = o->next)
+			if (!strcmp(member(o, field)->text, f->text))
+				return pk_config_fail(
+					r, f->line,
+					"\"%s[%d].%s\" is \"%s\" once more, "
+					"first on line %u",
+					name, i, field, f->text,
+					member(o, field)->line);
+	}
+	return 0;
+}
+
+static int check_ports(const struct pk_config_reader *r,
+		       const struct pk_jsonc *top, struct pk_config *c)
+{
+	for (uint32_t i = 0; i < c->ports; i++) {
+		struct pk_config_port *p = &c->port[i];
+
+		if (!*p->vdev == !*p->pci)
+			return pk_config_fail(
+				r, element(member(top, "ports"), i)->line,
+				"\"ports[%u]\" must have one of \"vdev\" "
+				"and \"pci\"",
+				i);
+		if (!p->workers)
+			p->workers = 1;
+	}
+	return 0;
+}
+
+/* A file without a feed's name gives its own, which is to be one. */
+static int check_feeds(const struct pk_config_reader *r,
+		       const struct pk_jsonc *top, const struct pk_config *c)
+{
+	for (uint32_t i = 0; i < c->files; i++) {
+		const char *name = pk_config_feed(&c->file[i]);
+
+		if (!*name || strlen(name) >= PK_CONFIG_NAME)
+			return pk_config_fail(
+				r, element(member(top, "indicators"), i)->line,
+				"\"indicators[%u]\" needs a \"feed\" of 1 to "
+				"%d bytes, as the file's name is none",
+				i, PK_CONFIG_NAME - 1);
+	}
+	return 0;
+}
+
+/* What one key alone cannot tell. */
+static int check_whole(const struct pk_config_reader *r,
+		       const struct pk_jsonc *top, struct pk_config *c)
+{
+	uint32_t n = c->flow.capacity;
+	int err;
+
+	if (n & (n - 1))
+		return pk_config_fail(
+			r, member(member(top, "flow"), "capacity")->line,
+			"\"flow.capacity\" must be a power of two, not %u", n);
+	err = check_unique(r, top, "interfaces", "name");
+	if (!err)
+		err = check_unique(r, top, "ports", "name");
+	if (!err)
+		err = check_unique(r, top, "indicators", "path");
+	if (!err)
+		err = check_ports(r, top, c);
+	if (!err)
+		err = check_feeds(r, top, c);
+	if (!c->endpoints) {
+		c->endpoints = 1;
+		snprintf(c->endpoint[0], PK_CONFIG_TEXT,
+			 "ipc://%s/" PK_BUS_SOCKET, c->run_dir);
+	}
+	return err;
+}
+
+static void set_defaults(struct pk_config *c)
+{
+	c->log_level = PK_LOG_INFO;
+	c->upload_bytes = 1ULL << 30;
+	c->flow = (struct pk_config_flow){ .idle_s = 15,
+					   .active_s = 60,
+					   .syn_s = 5,
+					   .closed_s = 1,
+					   .capacity = 1 << 18 };
+	strcpy(c->run_dir, "/run/picket");
+	strcpy(c->pin_dir, "/sys/fs/bpf/picket");
+	strcpy(c->libexec_dir, LIBEXEC_DIR);
+	if (gethostname(c->sensor, sizeof(c->sensor) - 1) ||
+	    pk_check_name(c->sensor))
+		strcpy(c->sensor, "picket");
+}
+
+int pk_config_parse(struct pk_config **out, const char *name, const char *text,
+		    size_t len, char *err, size_t errlen)
+{
+	struct pk_config_reader r = { name, err, errlen };
+	struct pk_jsonc_error bad;
+	struct pk_jsonc *top = NULL;
+	struct pk_config *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		goto no_memory;
+	set_defaults(c);
+	rc = pk_jsonc_parse(&top, text, len, &bad);
+	if (rc == -ENOMEM)
+		goto no_memory;
+	if (rc)
+		pk_config_fail(&r, bad.line, "%s", bad.sentence);
+	if (!rc)
+		rc = pk_config_read(&r, top, top_keys, c);
+	if (!rc)
+		rc = check_whole(&r, top, c);
+	pk_jsonc_free(top);
+	if (rc) {
+		pk_config_free(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+no_memory:
+	pk_config_free(c);
+	snprintf(err, errlen, "%s: out of memory", name);
+	return -ENOMEM;
+}
+
+int pk_config_new(struct pk_config **out)
+{
+	char err[64];
+
+	return pk_config_parse(out, "defaults", "{}", 2, err, sizeof(err));
+}
+
+/* Who may write the file decides what root does. */
+static int check_owner(const struct pk_config_reader *r, const struct stat *st)
+{
+	if (geteuid())
+		return 0;
+	if (st->st_mode & (S_IWGRP | S_IWOTH)) {
+		snprintf(r->err, r->errlen,
+			 "%s: others may write it (mode %04o): chmod go-w %s",
+			 r->name, (unsigned)st->st_mode & 07777U, r->name);
+		return -EPERM;
+	}
+	if (st->st_uid) {
+		snprintf(r->err, r->errlen,
+			 "%s: uid %u may write it, root does not follow that: "
+			 "chown root %s",
+			 r->name, (unsigned)st->st_uid, r->name);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int say_errno(const struct pk_config_reader *r, const char *what)
+{
+	int err = errno;
+
+	snprintf(r->err, r->errlen, "%s: cannot %s: %s", r->name, what,
+		 strerror(err));
+	return -err;
+}
+
+/* The whole of @fd; *@len is its length, at most PK_CONFIG_BYTES. */
+static int read_all(const struct pk_config_reader *r, int fd, char *text,
+		    size_t *len)
+{
+	ssize_t n = 1;
+
+	for (*len = 0; n && *len <= PK_CONFIG_BYTES; *len += (size_t)n) {
+		n = read(fd, text + *len, PK_CONFIG_BYTES + 1 - *len);
+		if (n < 0)
+			return say_errno(r, "read");
+	}
+	if (*len <= PK_CONFIG_BYTES)
+		return 0;
+	snprintf(r->err, r->errlen, "%s: longer than %d bytes", r->name,
+		 PK_CONFIG_BYTES);
+	return -EFBIG;
+}
+
+static int load_fd(struct pk_config **out, const struct pk_config_reader *r,
+		   int fd)
+{
+	struct stat st;
+	size_t len;
+	char *text;
+	int err;
+
+	if (fstat(fd, &st))
+		return say_errno(r, "examine");
+	if (!S_ISREG(st.st_mode)) {
+		snprintf(r->err, r->errlen, "%s: not a regular file", r->name);
+		return -EINVAL;
+	}
+	err = check_owner(r, &st);
+	if (err)
+		return err;
+	text = malloc(PK_CONFIG_BYTES + 1);
+	if (!text) {
+		errno = ENOMEM;
+		return say_errno(r, "read");
+	}
+	err = read_all(r, fd, text, &len);
+	if (!err)
+		err = pk_config_parse(out, r->name, text, len, r->err,
+				      r->errlen);
+	free(text);
+	return err;
+}
+
+int pk_config_load(struct pk_config **out, const char *path, char *err,
+		   size_t errlen)
+{
+	struct pk_config_reader r = { path, err, errlen };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int rc;
+
+	if (fd < 0)
+		return say_errno(&r, "open");
+	rc = load_fd(out, &r, fd);
+	close(fd);
+	return rc;
+}
+
+int pk_config_has_port(const struct pk_config *c, const char *name,
+		       const char *device, int pci)
+{
+	for (uint32_t i = 0; i < c->ports; i++) {
+		const struct pk_config_port *p = &c->port[i];
+
+		if (!strcmp(p->name, name) &&
+		    !strcmp(pci ? p->pci : p->vdev, device))
+			return *device != '\0';
+	}
+	return 0;
+}
+
+const char *pk_config_feed(const struct pk_config_file *f)
+{
+	const char *slash = strrchr(f->path, '/');
+
+	if (f->feed[0])
+		return f->feed;
+	return slash ? slash + 1 : f->path;
+}
+
+void pk_config_free(struct pk_config *c)
+{
+	free(c);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config: the configuration file, read once and checked completely.
+ *
+ * The file is JSON (RFC 8259) with comments from two slashes to the end of the
+ * line and a comma allowed behind the last element. Every key is optional. A
+ * key that is unknown, given twice, of the wrong type or out of its range is
+ * an error that names file, line and key, and the nearest key that exists;
+ * nothing is ignored and nothing is clamped. picket.json(5) lists the keys.
+ *
+ * Run as root, a file that somebody else may write is refused: it names
+ * programs' directories and the user to become.
+ *
+ * Paths of indicator files are only listed here; who starts the daemon opens
+ * them before it gives up its privileges. No lock, no global state.
+ */
+#ifndef PK_CONTROL_CONFIG_H
+#define PK_CONTROL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "control/log.h"
+
+#define PK_CONFIG_PATH "/etc/picket/picket.json"
+
+enum {
+	PK_CONFIG_NAME = 64, /* bytes of a name, with its NUL */
+	PK_CONFIG_TEXT = 256,
+	PK_CONFIG_DIR = 80, /* a socket path (108 bytes) begins with it */
+	PK_CONFIG_ENDPOINTS = 8,
+	PK_CONFIG_INTERFACES = 32,
+	PK_CONFIG_PORTS = 16,
+	PK_CONFIG_FILES = 64,
+	PK_CONFIG_BYTES = 1 << 20, /* of the longest file */
+};
+
+/* A host interface to watch from start: picketctl attach, written down. */
+struct pk_config_interface {
+	char name[16]; /* IFNAMSIZ */
+	bool skb_mode; /* generic XDP instead of the driver's */
+	bool ingress_only;
+	bool yes; /* attach although its link may restart */
+};
+
+/* A capture port: exactly one of @vdev and @pci is set. */
+struct pk_config_port {
+	char name[PK_CONFIG_NAME];
+	char vdev[PK_CONFIG_TEXT]; /* an EAL device string, or "" */
+	char pci[PK_CONFIG_NAME];  /* 0000:03:00.0, or "" */
+	uint32_t workers;	   /* 1 .. PK_WORKERS_MAX */
+	bool no_huge;
+};
+
+/* A file of indicators that is loaded at start. */
+struct pk_config_file {
+	char path[PK_CONFIG_TEXT];   /* absolute */
+	char format[PK_CONFIG_NAME]; /* "" : told from the content */
+	char feed[PK_CONFIG_NAME];   /* "" : the file's name */
+};
+
+struct pk_config_flow {
+	uint32_t idle_s;
+	uint32_t active_s;
+	uint32_t syn_s;
+	uint32_t closed_s;
+	uint32_t capacity; /* flows of a worker, a power of two */
+};
+
+struct pk_config {
+	char sensor[PK_CONFIG_NAME]; /* default: the host's name */
+	char user[PK_CONFIG_NAME];   /* "": not configured */
+	char run_dir[PK_CONFIG_DIR];
+	char pin_dir[PK_CONFIG_DIR];
+	char libexec_dir[PK_CONFIG_TEXT]; /* where the planes' programs are */
+	union pk_addr observer;		  /* all zero: not configured */
+	enum pk_log_level log_level;
+	bool keep;	       /* leave programs attached at the end */
+	uint64_t upload_bytes; /* the longest upload on the control socket */
+	struct pk_config_flow flow;
+
+	uint32_t endpoints; /* of the bus; at least 1 */
+	uint32_t interfaces;
+	uint32_t ports;
+	uint32_t files;
+	char endpoint[PK_CONFIG_ENDPOINTS][PK_CONFIG_TEXT];
+	struct pk_config_interface interface[PK_CONFIG_INTERFACES];
+	struct pk_config_port port[PK_CONFIG_PORTS];
+	struct pk_config_file file[PK_CONFIG_FILES];
+};
+
+/* The defaults, as if an empty file had been read. 0 or -ENOMEM. */
+int pk_config_new(struct pk_config **out);
+
+/*
+ * Read @path, which may be relative. On failure *@out is untouched and @err
+ * (@errlen > 0 bytes) holds one sentence:
+ *   -EINVAL  the content: "FILE:LINE: ..."
+ *   -EPERM   run as root, and others than root and the caller may write it
+ *   -EFBIG   longer than PK_CONFIG_BYTES
+ *   -ENOMEM, or the errno of open and read
+ */
+int pk_config_load(struct pk_config **out, const char *path, char *err,
+		   size_t errlen);
+
+/* The same for a file's text; @name stands for the file in sentences. */
+int pk_config_parse(struct pk_config **out, const char *name, const char *text,
+		    size_t len, char *err, size_t errlen);
+
+/* 1 when the file has this port with this device. */
+int pk_config_has_port(const struct pk_config *c, const char *name,
+		       const char *device, int pci);
+
+/* The name of the file's feed, said or implied. */
+const char *pk_config_feed(const struct pk_config_file *f);
+
+void pk_config_free(struct pk_config *c); /* NULL is a no-op */
+
+#endif /* PK_CONTROL_CONFIG_H */

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/threat.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "control/threat_table.h"
+#include "ioc/indicator.h"
+#include "ioc/name.h"
+
+enum { SENSOR_MAX = 255, TYPE_MAX = 63, CAPACITY_MAX = 1 << 24, DNS = 53 };
+#define INDICATOR "indicator"
+
+struct pk_threats {
+	struct pk_threats_conf conf;
+	struct pk_threat_table *table;
+	uint64_t now_ns;
+	uint64_t seq;
+	struct pk_threat_counters counters;
+};
+
+/* Everything that is known when a threat opens. */
+struct opening {
+	struct pk_threat_key key;
+	const struct pk_record *record; /* the evidence */
+	const struct pk_flow_key *flow;
+	union pk_addr target;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t quiet_ns;
+	uint64_t mute_ns;
+};
+
+int pk_threats_new(struct pk_threats **out, const struct pk_threats_conf *conf)
+{
+	struct pk_threats *t;
+
+	if (!conf->sensor || strlen(conf->sensor) > SENSOR_MAX || !conf->sink ||
+	    conf->capacity > CAPACITY_MAX)
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->conf = *conf;
+	if (!t->conf.mute_ns)
+		t->conf.mute_ns = PK_THREAT_MUTE_NS;
+	if (!t->conf.hold_sec)
+		t->conf.hold_sec = PK_THREAT_HOLD_SEC;
+	if (!t->conf.capacity)
+		t->conf.capacity = PK_THREAT_CAPACITY;
+	if (pk_threat_table_new(&t->table, t->conf.capacity, conf->seed)) {
+		pk_threats_free(t);
+		return -ENOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+void pk_threats_free(struct pk_threats *t)
+{
+	if (!t)
+		return;
+	pk_threat_table_free(t->table);
+	free(t);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static void tell(struct pk_threats *t, struct pk_threat_entry *e, uint8_t state)
+{
+	e->shown.state = state;
+	e->shown.seq = ++t->seq;
+	t->counters.told++;
+	t->conf.sink(t->conf.sink_arg, &e->shown);
+}
+
+static void close_one(struct pk_threats *t, struct pk_threat_entry *e,
+		      __u64 *reason)
+{
+	tell(t, e, PK_THREAT_CLOSED);
+	pk_threat_table_del(t->table, e);
+	(*reason)++;
+}
+
+void pk_threats_advance(struct pk_threats *t, uint64_t now_ns)
+{
+	struct pk_threat_entry *e;
+
+	if (now_ns <= t->now_ns)
+		return;
+	t->now_ns = now_ns;
+	while ((e = pk_threat_table_due(t->table, now_ns)))
+		close_one(t, e, &t->counters.closed_quiet);
+}
+
+void pk_threats_close_all(struct pk_threats *t)
+{
+	struct pk_threat_entry *e;
+
+	while ((e = pk_threat_table_due(t->table, UINT64_MAX)))
+		close_one(t, e, &t->counters.closed_end);
+}
+
+/* Evidence that counts was seen at @at_ns, in a record of @record_ns. */
+static void fold(struct pk_threats *t, struct pk_threat_entry *e,
+		 uint64_t at_ns)
+{
+	t->counters.folded++;
+	e->shown.last_ns = later(e->shown.last_ns, at_ns);
+	e->due_ns = later(e->due_ns, plus(at_ns, e->quiet_ns));
+	pk_threat_table_touch(t->table, e);
+}
+
+static int may_update(const struct pk_threats *t,
+		      const struct pk_threat_entry *e)
+{
+	return t->now_ns - e->told_ns >= e->mute_ns;
+}
+
+static void update(struct pk_threats *t, struct pk_threat_entry *e)
+{
+	e->told_ns = t->now_ns;
+	t->counters.updates++;
+	tell(t, e, PK_THREAT_UPDATE);
+}
+
+static size_t append(uint8_t *to, size_t at, const void *from, size_t len)
+{
+	memcpy(to + at, from, len);
+	return at + len;
+}
+
+/*
+ * The same finding has the same id wherever and whenever it is computed: only
+ * what the finding is goes in, no slot and no seed.
+ */
+static void set_id(struct pk_threat *s, const struct pk_threat_key *key)
+{
+	uint8_t bytes[SENSOR_MAX + 1 + TYPE_MAX + 1 + 32 + PK_THREAT_VALUE + 8];
+	uint64_t first = htole64(s->first_ns);
+	XXH128_hash_t hash;
+	size_t n = 0;
+
+	n = append(bytes, n, s->sensor, strlen(s->sensor) + 1);
+	n = append(bytes, n, s->type, strnlen(s->type, TYPE_MAX));
+	bytes[n++] = 0;
+	n = append(bytes, n, &key->observer, sizeof(key->observer));
+	n = append(bytes, n, &key->addr, sizeof(key->addr));
+	if (key->kind == PK_THREAT_NAME)
+		n = append(bytes, n, s->indicator->value,
+			   strlen(s->indicator->value) + 1);
+	n = append(bytes, n, &first, sizeof(first));
+	hash = XXH3_128bits(bytes, n);
+	s->id[0] = hash.high64;
+	s->id[1] = hash.low64;
+}
+
+/* Make room and the entry; NULL when memory is short. */
+static struct pk_threat_entry *begin(struct pk_threats *t,
+				     const struct opening *o)
+{
+	struct pk_threat_entry *e = pk_threat_table_full(t->table);
+
+	if (e)
+		close_one(t, e, &t->counters.closed_early);
+	e = pk_threat_table_add(t->table, &o->key,
+				plus(o->last_ns, o->quiet_ns));
+	if (!e) {
+		t->counters.no_memory++;
+		return NULL;
+	}
+	e->quiet_ns = o->quiet_ns;
+	e->mute_ns = o->mute_ns;
+	e->told_ns = t->now_ns;
+	e->shown.sensor = t->conf.sensor;
+	e->shown.epoch = t->conf.epoch;
+	e->shown.first_ns = o->first_ns;
+	e->shown.last_ns = o->last_ns;
+	e->shown.count = 1;
+	e->shown.observer = o->key.observer;
+	e->shown.offender = o->key.addr;
+	e->shown.target = o->target;
+	e->shown.sampling = o->record->sampling;
+	e->shown.plane = o->record->plane;
+	e->shown.flow.key = *o->flow;
+	return e;
+}
+
+static void finish(struct pk_threats *t, struct pk_threat_entry *e)
+{
+	set_id(&e->shown, &e->key);
+	t->counters.opened++;
+	tell(t, e, PK_THREAT_OPEN);
+}
+
+/* ---- indicators ---- */
+
+static void set_text(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = 0;
+}
+
+static int is_ip4(const union pk_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(a, mapped, sizeof(mapped)) == 0;
+}
+
+static void describe_addr(struct pk_threat_indicator *ind,
+			  const union pk_addr *addr)
+{
+	const char *type = is_ip4(addr) ? "ipv4-addr" : "ipv6-addr";
+
+	set_text(ind->type, sizeof(ind->type), type);
+	pk_addr_print(addr, ind->value);
+}
+
+static void check_addr(struct pk_threats *t, struct pk_threat_indicator *ind,
+		       const union pk_addr *addr)
+{
+	union pk_addr listed;
+
+	if (!pk_addr_parse(&listed, ind->value) &&
+	    memcmp(&listed, addr, sizeof(listed)) == 0)
+		return;
+	t->counters.mismatched++;
+	describe_addr(ind, addr);
+}
+
+/* Is the text @name the text @value, or below it? */
+static int covers(const char *value, const char *name)
+{
+	size_t v = strlen(value), n = strlen(name);
+
+	if (n < v || strcmp(name + n - v, value) != 0)
+		return 0;
+	return n == v || name[n - v - 1] == '.';
+}
+
+static void check_name(struct pk_threats *t, struct pk_threat_indicator *ind,
+		       const char *name)
+{
+	if (covers(ind->value, name))
+		return;
+	t->counters.mismatched++;
+	set_text(ind->type, sizeof(ind->type), "domain-name");
+	set_text(ind->value, sizeof(ind->value), name);
+}
+
+/* Keep @ind no longer than it is. */
+static int attach(struct pk_threats *t, struct pk_threat_entry *e,
+		  const struct pk_threat_indicator *ind)
+{
+	size_t n = offsetof(struct pk_threat_indicator, value) +
+		   strnlen(ind->value, PK_THREAT_VALUE - 1) + 1;
+	char *copy = malloc(n);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, ind, n);
+	copy[n - 1] = 0;
+	e->shown.indicator = (struct pk_threat_indicator *)(void *)copy;
+	e->shown.type = INDICATOR;
+	e->shown.severity = "high";
+	e->shown.confidence = ind->confidence;
+	e->shown.hold_sec = t->conf.hold_sec;
+	return 0;
+}
+
+static uint64_t indicator_quiet_ns(const struct pk_threats *t)
+{
+	return later(t->conf.mute_ns, PK_THREAT_FLOW_DELAY_NS);
+}
+
+static void open_indicator(struct pk_threats *t, struct pk_threat_entry *e,
+			   const struct pk_threat_indicator *ind)
+{
+	if (attach(t, e, ind) == 0) {
+		finish(t, e);
+		return;
+	}
+	t->counters.no_memory++;
+	pk_threat_table_del(t->table, e);
+}
+
+/* By its slot, else by its address; 0 when the store does not know. */
+static int resolve(struct pk_threats *t, struct pk_threat_indicator *ind,
+		   const struct pk_hit *hit, const union pk_addr *addr)
+{
+	const struct pk_threats_conf *c = &t->conf;
+
+	memset(ind, 0, sizeof(*ind));
+	if (hit && c->indicator && !c->indicator(c->arg, hit->slot, ind))
+		return 1;
+	if (addr && c->address && !c->address(c->arg, addr, ind))
+		return 1;
+	memset(ind, 0, sizeof(*ind));
+	t->counters.unresolved++;
+	return 0;
+}
+
+static void resolve_addr(struct pk_threats *t, struct pk_threat_indicator *ind,
+			 const struct pk_hit *hit, const union pk_addr *addr)
+{
+	if (resolve(t, ind, hit, addr))
+		check_addr(t, ind, addr);
+	else
+		describe_addr(ind, addr);
+}
+
+static struct pk_threat_key addr_key(const struct pk_record *r,
+				     const union pk_addr *addr)
+{
+	return (struct pk_threat_key){
+		.observer = r->observer,
+		.addr = *addr,
+		.kind = PK_THREAT_ADDRESS,
+	};
+}
+
+static void set_packet(struct pk_threat *s, const struct pk_hit *hit)
+{
+	s->role = hit->role;
+	s->generation = hit->generation;
+	s->flow.tcp_flags = hit->packet.tcp_flags;
+	s->flow.ttl = hit->packet.ttl;
+	s->flow.has_ttl = 1;
+}
+
+static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
+			  const struct pk_threat_key *key)
+{
+	const struct pk_flow_key *flow = &hit->packet.key;
+	int source = hit->role == PK_ROLE_SOURCE;
+	struct opening o = {
+		.key = *key,
+		.record = &hit->head,
+		.flow = flow,
+		.target = source ? flow->dst : flow->src,
+		.first_ns = hit->head.seen_ns,
+		.last_ns = hit->head.seen_ns,
+		.quiet_ns = indicator_quiet_ns(t),
+		.mute_ns = t->conf.mute_ns,
+	};
+	struct pk_threat_indicator ind;
+	struct pk_threat_entry *e = begin(t, &o);
+
+	if (!e)
+		return;
+	set_packet(&e->shown, hit);
+	resolve_addr(t, &ind, hit, &key->addr);
+	open_indicator(t, e, &ind);
+}
+
+static void addr_hit(struct pk_threats *t, const struct pk_hit *hit)
+{
+	const struct pk_flow_key *flow = &hit->packet.key;
+	const union pk_addr *addr =
+		hit->role == PK_ROLE_SOURCE ? &flow->src : &flow->dst;
+	struct pk_threat_key key = addr_key(&hit->head, addr);
+	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
+
+	if (!e) {
+		open_addr_hit(t, hit, &key);
+		return;
+	}
+	t->counters.redundant++;
+	e->due_ns = later(e->due_ns, plus(hit->head.seen_ns, e->quiet_ns));
+}
+
+/* The matched name as text; NULL when it is none or memory is short. */
+static char *name_text(const struct pk_hit *hit)
+{
+	uint8_t wire[PK_NAME_MAX + 1] = { 0 };
+	char text[PK_NAME_TEXT_MAX];
+
+	if (hit->text_len > PK_NAME_MAX)
+		return NULL;
+	memcpy(wire, hit->text, hit->text_len);
+	if (!pk_name_length(wire, hit->text_len))
+		return NULL;
+	pk_name_print(wire, text);
+	return strdup(text);
+}
+
+static void resolve_name(struct pk_threats *t, struct pk_threat_indicator *ind,
+			 const struct pk_hit *hit, const char *name)
+{
+	if (resolve(t, ind, hit, NULL)) {
+		check_name(t, ind, name ? name : "");
+		return;
+	}
+	set_text(ind->type, sizeof(ind->type), "domain-name");
+	set_text(ind->value, sizeof(ind->value), name ? name : "");
+}
+
+static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
+			  const struct pk_threat_key *key,
+			  const union pk_addr *server)
+{
+	struct opening o = {
+		.key = *key,
+		.record = &hit->head,
+		.flow = &hit->packet.key,
+		.target = *server,
+		.first_ns = hit->head.seen_ns,
+		.last_ns = hit->head.seen_ns,
+		.quiet_ns = indicator_quiet_ns(t),
+		.mute_ns = t->conf.mute_ns,
+	};
+	struct pk_threat_indicator ind;
+	struct pk_threat_entry *e = begin(t, &o);
+
+	if (!e)
+		return;
+	set_packet(&e->shown, hit);
+	e->shown.name = name_text(hit);
+	resolve_name(t, &ind, hit, e->shown.name);
+	open_indicator(t, e, &ind);
+}
+
+static void name_hit(struct pk_threats *t, const struct pk_hit *hit)
+{
+	const struct pk_flow_key *flow = &hit->packet.key;
+	int answer = flow->sport == DNS;
+	struct pk_threat_key key = {
+		.observer = hit->head.observer,
+		.addr = answer ? flow->dst : flow->src,
+		.slot = hit->slot,
+		.kind = PK_THREAT_NAME,
+	};
+	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
+
+	if (!e) {
+		open_name_hit(t, hit, &key, answer ? &flow->src : &flow->dst);
+		return;
+	}
+	fold(t, e, hit->head.seen_ns);
+	e->shown.count++;
+	if (may_update(t, e))
+		update(t, e);
+}
+
+void pk_threats_hit(struct pk_threats *t, const struct pk_hit *hit)
+{
+	pk_threats_advance(t, hit->head.seen_ns);
+	t->counters.evidence++;
+	if (hit->role == PK_ROLE_DNS_QUESTION)
+		name_hit(t, hit);
+	else
+		addr_hit(t, hit);
+}
+
+static void open_addr_flow(struct pk_threats *t, const struct pk_flow *f,
+			   const struct pk_threat_key *key, int role)
+{
+	int source = role == PK_ROLE_SOURCE;
+	struct opening o = {
+		.key = *key,
+		.record = &f->head,
+		.flow = &f->key,
+		.target = source ? f->key.dst : f->key.src,
+		.first_ns = earlier(f->start_ns, f->head.seen_ns),
+		.last_ns = earlier(f->end_ns, f->head.seen_ns),
+		.quiet_ns = indicator_quiet_ns(t),
+		.mute_ns = t->conf.mute_ns,
+	};
+	struct pk_threat_indicator ind;
+	struct pk_threat_entry *e = begin(t, &o);
+
+	if (!e)
+		return;
+	e->packets = f->listed[role];
+	e->shown.count = e->packets;
+	e->shown.role = (uint8_t)role;
+	e->shown.flow.tcp_flags = f->tcp_flags[0];
+	resolve_addr(t, &ind, NULL, &key->addr);
+	open_indicator(t, e, &ind);
+}
+
+static void addr_flow(struct pk_threats *t, const struct pk_flow *f, int role)
+{
+	const union pk_addr *addr =
+		role == PK_ROLE_SOURCE ? &f->key.src : &f->key.dst;
+	struct pk_threat_key key = addr_key(&f->head, addr);
+	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
+
+	t->counters.evidence++;
+	if (!e) {
+		open_addr_flow(t, f, &key, role);
+		return;
+	}
+	fold(t, e, earlier(f->end_ns, f->head.seen_ns));
+	e->packets = plus(e->packets, f->listed[role]);
+	e->shown.count = e->packets;
+	if (may_update(t, e))
+		update(t, e);
+}
+
+void pk_threats_flow(struct pk_threats *t, const struct pk_flow *flow)
+{
+	const union pk_addr *src = &flow->key.src, *dst = &flow->key.dst;
+
+	pk_threats_advance(t, flow->head.seen_ns);
+	if (flow->listed[0])
+		addr_flow(t, flow, PK_ROLE_SOURCE);
+	/* To itself: the same packets are not counted twice. */
+	if (flow->listed[0] && memcmp(src, dst, sizeof(*src)) == 0)
+		return;
+	if (flow->listed[1])
+		addr_flow(t, flow, PK_ROLE_DESTINATION);
+}
+
+/* ---- detectors ---- */
+
+static void open_match(struct pk_threats *t, const struct pk_threat_match *m,
+		       const struct pk_threat_key *key)
+{
+	const struct pk_detector *d = m->detector;
+	struct opening o = {
+		.key = *key,
+		.record = &m->flow->head,
+		.flow = &m->flow->key,
+		.target = m->flow->key.dst,
+		.first_ns = pk_window_first_ns(m->entry),
+		.last_ns = m->flow->head.seen_ns,
+		.quiet_ns = later(d->window.span_ns, d->mute_ns),
+		.mute_ns = d->mute_ns,
+	};
+	struct pk_threat_entry *e = begin(t, &o);
+
+	if (!e)
+		return;
+	e->shown.type = d->name;
+	e->shown.severity = d->severity;
+	e->shown.confidence = d->confidence;
+	e->shown.hold_sec = d->hold_sec;
+	e->shown.count = pk_window_count(m->entry);
+	e->shown.flow.tcp_flags = m->flow->tcp_flags[0];
+	pk_window_summarize(m->window, m->entry, &e->shown.details);
+	finish(t, e);
+}
+
+int pk_threats_match(struct pk_threats *t, const struct pk_threat_match *match)
+{
+	const struct pk_flow *f = match->flow;
+	struct pk_threat_key key = {
+		.observer = f->head.observer,
+		.addr = f->key.src,
+		.kind = PK_THREAT_DETECTOR + match->index,
+	};
+	struct pk_threat_entry *e;
+
+	pk_threats_advance(t, f->head.seen_ns);
+	e = pk_threat_table_find(t->table, &key);
+	if (!e &&
+	    pk_window_count(match->entry) <= match->detector->window.threshold)
+		return 0;
+	t->counters.evidence++;
+	if (!e) {
+		open_match(t, match, &key);
+		return 1;
+	}
+	fold(t, e, f->head.seen_ns);
+	e->shown.count++;
+	if (may_update(t, e)) {
+		pk_window_summarize(match->window, match->entry,
+				    &e->shown.details);
+		update(t, e);
+	}
+	return 1;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct pk_threat_entry *const *x = a, *const *y = b;
+
+	return ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
+}
+
+void pk_threats_each(const struct pk_threats *t, pk_threat_sink_fn *show,
+		     void *arg)
+{
+	uint32_t n = pk_threat_table_count(t->table);
+	const struct pk_threat_entry **all;
+
+	if (!n)
+		return;
+	all = malloc(n * sizeof(*all));
+	if (!all)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = pk_threat_table_at(t->table, i);
+	qsort(all, n, sizeof(*all), by_order);
+	for (uint32_t i = 0; i < n; i++)
+		show(arg, &all[i]->shown);
+	free(all);
+}
+
+void pk_threats_count(const struct pk_threats *t,
+		      struct pk_threat_counters *out)
+{
+	*out = t->counters;
+	out->open = pk_threat_table_count(t->table);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * threat: the life of a finding, from its first evidence to its end.
+ *
+ * A threat is told when it opens, then at most once per mute time while
+ * evidence goes on (update), and once when it closes: after max(window, mute)
+ * without evidence, at the end of a replay, at shutdown, or early when room is
+ * needed. A flood is never a million messages; the counts are exact.
+ *
+ *   kind       key                           offender      count
+ *   detector   detector, observer, source    the source    matching flows
+ *   address    observer, listed address      the address   packets, from FLOWs
+ *   name       observer, indicator, client   the client    DNS messages
+ *
+ * How a plane spreads packets over its workers must not show. For addresses
+ * it decides how many HIT records there are, so only the first one opens a
+ * threat, and later ones change nothing but the time at which it would close;
+ * count, last and updates come from FLOW records alone. (A HIT that is not the
+ * first says that packets were seen whose FLOW will come within
+ * PK_THREAT_FLOW_DELAY_NS; so a threat stays open at least that long.) A FLOW
+ * with listed packets and no open threat opens one too: no evidence is lost
+ * with a lost HIT. As long as no threat is closed early, the output is the
+ * same for every spread.
+ *
+ * Time is that of the records, and of pk_threats_advance(). A threat that is
+ * due closes before anything later is told; several in order of their time.
+ *
+ * Memory: at most @capacity open threats, about 1 KiB each, made when they
+ * open. When there is no room, the threat whose evidence is oldest is closed
+ * early and counted. One thread.
+ */
+#ifndef PK_CONTROL_THREAT_H
+#define PK_CONTROL_THREAT_H
+
+#include <stdint.h>
+
+#include "control/detector.h"
+#include "control/window.h"
+#include "dataplane/record.h"
+
+enum {
+	PK_THREAT_FEEDS = 8,
+	PK_THREAT_VALUE = 1024, /* a name of 253 bytes, all escaped, fits */
+	PK_THREAT_CAPACITY = 65536,
+	PK_THREAT_HOLD_SEC = 3600,
+};
+
+#define PK_THREAT_MUTE_NS	600000000000ULL
+#define PK_THREAT_FLOW_DELAY_NS 120000000000ULL
+
+enum pk_threat_state { PK_THREAT_OPEN, PK_THREAT_UPDATE, PK_THREAT_CLOSED };
+
+/*
+ * What the indicator store says of an indicator: NUL-terminated text, empty
+ * where unknown. Type words are the STIX object names.
+ */
+struct pk_threat_indicator {
+	uint8_t confidence; /* 0 to 100 */
+	uint8_t feeds;
+	char type[24];
+	char id[104];
+	char threat_type[64];
+	char feed[PK_THREAT_FEEDS][48];
+	char value[PK_THREAT_VALUE]; /* last: stored as long as it is */
+};
+
+/* The flow or packet that opened the threat. */
+struct pk_threat_flow {
+	struct pk_flow_key key;
+	uint8_t tcp_flags;
+	uint8_t ttl;
+	uint8_t has_ttl; /* 0: opened by a flow record */
+};
+
+struct pk_threat {
+	const char *type; /* "indicator" or the detector's name */
+	const char *sensor;
+	const char *severity;
+	uint64_t epoch;
+	uint64_t id[2]; /* high, low */
+	uint64_t seq;	/* of this message, contiguous from 1 */
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t count;
+	uint64_t generation;	/* of the image that knew the indicator, or 0 */
+	union pk_addr observer; /* all zero: the sensor itself */
+	union pk_addr offender;
+	union pk_addr target;
+	uint32_t hold_sec;
+	uint32_t sampling;
+	uint8_t state; /* enum pk_threat_state */
+	uint8_t plane; /* enum pk_plane, of the first evidence */
+	uint8_t role;  /* enum pk_role; of indicators only */
+	uint8_t confidence;
+	struct pk_threat_flow flow;
+	/* Detectors: as of the latest open or update. */
+	struct pk_window_summary details;
+	const struct pk_threat_indicator *indicator; /* NULL for detectors */
+	const char *name; /* the DNS name seen, escaped as text; or NULL */
+};
+
+typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
+
+/*
+ * evidence = opened + folded + redundant + no_memory
+ * opened   = closed_quiet + closed_early + closed_end + open
+ * told     = opened + updates + closed_*
+ */
+#define PK_THREAT_COUNTERS(_)                                             \
+	_(evidence, "pieces of evidence offered")                         \
+	_(opened, "of these, opened a threat")                            \
+	_(folded, "of these, counted into an open threat")                \
+	_(redundant, "of these, hits of an address whose threat is open") \
+	_(no_memory, "of these, lost for want of memory")                 \
+	_(updates, "updates told")                                        \
+	_(closed_quiet, "threats closed after time without evidence")     \
+	_(closed_early, "threats closed early for want of room")          \
+	_(closed_end, "threats closed at the end")                        \
+	_(open, "threats open now")                                       \
+	_(told, "messages told")                                          \
+	_(unresolved, "hits whose indicator the store did not know")      \
+	_(mismatched, "hits whose indicator has another address")
+
+struct pk_threat_counters {
+	PK_THREAT_COUNTERS(PK_COUNTER_FIELD)
+};
+
+struct pk_threats_conf {
+	const char *sensor; /* borrowed for the life of the object */
+	uint64_t epoch;	    /* constant in replay */
+	uint64_t seed;	    /* of the hash table; does not show */
+	uint64_t mute_ns;   /* of indicator threats; 0: the default */
+	uint32_t hold_sec;  /* of indicator threats; 0: the default */
+	uint32_t capacity;  /* open threats; 0: the default */
+
+	/*
+	 * The indicator of @slot, and one that lists @addr; 0, or negative
+	 * when there is none. Either may be NULL. Asked once a threat.
+	 */
+	int (*indicator)(void *arg, uint32_t slot,
+			 struct pk_threat_indicator *out);
+	int (*address)(void *arg, const union pk_addr *addr,
+		       struct pk_threat_indicator *out);
+	void *arg;
+
+	pk_threat_sink_fn *sink; /* borrows the threat while it runs */
+	void *sink_arg;
+};
+
+/* A flow that matched a detector. */
+struct pk_threat_match {
+	const struct pk_detector *detector;
+	uint32_t index; /* of the detector, in its table */
+	const struct pk_flow *flow;
+	const struct pk_window *window;
+	const struct pk_window_entry *entry; /* the key's window */
+};
+
+struct pk_threats;
+
+/* 0, -EINVAL when sensor or sink is missing, or -ENOMEM. */
+int pk_threats_new(struct pk_threats **out, const struct pk_threats_conf *conf);
+void pk_threats_free(struct pk_threats *t); /* NULL is a no-op; tells nothing */
+
+/* Evidence. Each first closes what is due at the record's seen_ns. */
+void pk_threats_hit(struct pk_threats *t, const struct pk_hit *hit);
+void pk_threats_flow(struct pk_threats *t, const struct pk_flow *flow);
+
+/*
+ * A match whose window passed the threshold, or whose threat is open. 1 when
+ * it was taken as evidence, 0 when it is below the threshold.
+ */
+int pk_threats_match(struct pk_threats *t, const struct pk_threat_match *match);
+
+/* It is @now_ns: close what is due. A time that goes back changes nothing. */
+void pk_threats_advance(struct pk_threats *t, uint64_t now_ns);
+
+/* Close all, in order of their due time. */
+void pk_threats_close_all(struct pk_threats *t);
+
+/* Show each open threat as it is, in order of opening; tells nothing. */
+void pk_threats_each(const struct pk_threats *t, pk_threat_sink_fn *show,
+		     void *arg);
+
+void pk_threats_count(const struct pk_threats *t,
+		      struct pk_threat_counters *out);
+
+#endif /* PK_CONTROL_THREAT_H */
