@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * bench: what the kernel programs do to a packet, piece by piece.
+ *
+ * Every program draws a key from the same generator and writes it where the
+ * shipped program keeps its packet; `empty*` do no more than that. The pieces
+ * are those of bpf/picket.bpf.c: the look-up of both addresses, and the count
+ * of a packet in its flow line. Beside them stand the kernel's own maps.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+#include "bpf/flow.h"
+#include "bpf/image.h"
+#include "bpf/maps.bpf.h"
+
+enum { FLOW_IDS = 8192, LPM_BITS = 32 };
+
+struct lpm_key {
+	__u32 bits;
+	__u32 addr;
+};
+
+struct hash_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct hash_map);
+} hash SEC(".maps");
+
+struct lpm_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct lpm_key));
+	__uint(value_size, sizeof(__u32));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct lpm_map);
+} lpm SEC(".maps");
+
+/* Flows that share no line's place: user space chose them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_IDS);
+	__type(key, __u32);
+	__type(value, __u32);
+} flow_ids SEC(".maps");
+
+const volatile __u64 flow_seed = 0;
+
+__u64 random_state = 1;
+__u64 found = 0;     /* look-ups that hit */
+__u64 sink = 0;	     /* keeps the work from being left out */
+__u32 flow_mask = 0; /* 0: every packet is a flow of its own */
+
+static __always_inline __u64 draw(void)
+{
+	random_state += 0x9e3779b97f4a7c15ULL;
+	return pk_mix(random_state);
+}
+
+static __always_inline struct pk_cpu_state *own_state(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&cpus, &cpu);
+}
+
+static __always_inline void draw_v4(struct pk_packet *p)
+{
+	__u64 bits = draw();
+
+	p->key.src.q[0] = p->key.dst.q[0] = 0;
+	p->key.src.w[2] = p->key.dst.w[2] = 0xffff0000;
+	p->key.src.w[3] = (__u32)bits;
+	p->key.dst.w[3] = bits >> 32;
+}
+
+static __always_inline void draw_v6(struct pk_packet *p)
+{
+	p->key.src.q[0] = draw();
+	p->key.src.q[1] = draw();
+	p->key.dst.q[0] = draw();
+	p->key.dst.q[1] = draw();
+}
+
+static __always_inline void draw_flow(struct pk_packet *p)
+{
+	__u32 i, *id;
+
+	draw_v4(p);
+	i = p->key.src.w[3] & (FLOW_IDS - 1) & flow_mask;
+	id = bpf_map_lookup_elem(&flow_ids, &i);
+	if (id && flow_mask)
+		p->key.src.w[3] = *id;
+	p->key.dst.w[3] = 1;
+	p->bytes = 60;
+}
+
+static __always_inline int end(const struct pk_packet *p)
+{
+	sink += p->key.src.w[3] ^ p->key.dst.w[3];
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int empty4(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_v4(&s->packet);
+	return end(&s->packet);
+}
+
+SEC("xdp")
+int empty6(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_v6(&s->packet);
+	return end(&s->packet);
+}
+
+/* --- look-ups ------------------------------------------------------------ */
+
+static __always_inline int view_of(struct pk_view *v, __u64 word)
+{
+	__u32 zero = 0, base = pk_word_base(word), delta = pk_word_delta(word);
+	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
+
+	if (!c)
+		return -1;
+	v->base = bpf_map_lookup_elem(&images, &base);
+	v->delta = bpf_map_lookup_elem(&images, &delta);
+	if (!v->base || !v->delta || base >= PK_IMAGE_SLOTS ||
+	    delta >= PK_IMAGE_SLOTS)
+		return -1;
+	v->base_head = &c->heads[base];
+	v->delta_head = &c->heads[delta];
+	return v->base_head->magic == PK_IMAGE_MAGIC ? 0 : -1;
+}
+
+__noinline __u32 find_addr(const union pk_addr *a, __u64 word)
+{
+	struct pk_view v;
+
+	if (!a || view_of(&v, word))
+		return PK_NO_SLOT;
+	return pk_view_addr(&v, a);
+}
+
+static __always_inline int find_both(struct pk_packet *p)
+{
+	__u32 zero = 0;
+	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
+	__u64 word = c ? *(volatile __u64 *)&c->word : 0;
+
+	if (!word)
+		return XDP_ABORTED;
+	if (find_addr(&p->key.src, word))
+		found++;
+	if (find_addr(&p->key.dst, word))
+		found++;
+	return end(p);
+}
+
+SEC("xdp")
+int image4(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_v4(&s->packet);
+	return find_both(&s->packet);
+}
+
+SEC("xdp")
+int image6(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_v6(&s->packet);
+	return find_both(&s->packet);
+}
+
+SEC("xdp")
+int hash4(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&hash, &zero);
+	struct pk_packet *p;
+
+	(void)ctx;
+	if (!s || !map)
+		return XDP_ABORTED;
+	p = &s->packet;
+	draw_v4(p);
+	if (bpf_map_lookup_elem(map, &p->key.src.w[3]))
+		found++;
+	if (bpf_map_lookup_elem(map, &p->key.dst.w[3]))
+		found++;
+	return end(p);
+}
+
+SEC("xdp")
+int lpm4(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+	struct lpm_key key = { .bits = LPM_BITS };
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&lpm, &zero);
+	struct pk_packet *p;
+
+	(void)ctx;
+	if (!s || !map)
+		return XDP_ABORTED;
+	p = &s->packet;
+	draw_v4(p);
+	key.addr = p->key.src.w[3];
+	if (bpf_map_lookup_elem(map, &key))
+		found++;
+	key.addr = p->key.dst.w[3];
+	if (bpf_map_lookup_elem(map, &key))
+		found++;
+	return end(p);
+}
+
+/* --- flows --------------------------------------------------------------- */
+
+SEC("xdp")
+int flow_empty(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_flow(&s->packet);
+	sink += bpf_ktime_get_coarse_ns();
+	return end(&s->packet);
+}
+
+static __always_inline void hand_on(struct pk_plane_counters *count, __u32 cpu,
+				    const struct pk_flow_line *line)
+{
+	struct pk_flow_event *e = 0;
+	void *ring = bpf_map_lookup_elem(&events, &cpu);
+
+	count->flow_lines++;
+	if (ring)
+		e = bpf_ringbuf_reserve(ring, sizeof(*e), 0);
+	if (!e) {
+		count->flow_lost_lines++;
+		return;
+	}
+	e->head.type = PK_EVENT_FLOW;
+	e->head.version = PK_ABI_VERSION;
+	e->head.len = sizeof(*e);
+	e->line = *line;
+	count->flow_out_lines++;
+	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline struct pk_flow_line *line_at(__u32 cpu, __u32 index)
+{
+	__u32 i = cpu * PK_FLOW_LINES + index;
+
+	return bpf_map_lookup_elem(&lines, &i);
+}
+
+SEC("xdp")
+int flow(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+	__u32 cpu = bpf_get_smp_processor_id(), set, tick;
+	struct pk_plane_counters *count = bpf_map_lookup_elem(&counters, &cpu);
+	struct pk_flow_step step = { .packets = 1 };
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct pk_flow_line *a, *b, *line;
+	struct pk_packet *p;
+
+	(void)ctx;
+	if (!s || !count)
+		return XDP_ABORTED;
+	p = &s->packet;
+	draw_flow(p);
+	set = pk_flow_set(pk_flow_hash(flow_seed, &p->key));
+	a = line_at(cpu, set);
+	b = line_at(cpu, set + 1);
+	if (!a || !b)
+		return XDP_ABORTED;
+	line = pk_flow_pick(a, b, &p->key);
+	step.bytes = p->bytes;
+	tick = pk_tick(now);
+	if (pk_flow_must_close(line, &p->key, tick, 0, step.bytes)) {
+		if (line->packets)
+			hand_on(count, cpu, line);
+		now = bpf_ktime_get_ns();
+		tick = pk_tick(now);
+		pk_flow_start(line, &p->key, tick);
+	}
+	step.offset_ns = pk_tick_offset(now);
+	found += pk_flow_add(line, &step);
+	sink += now;
+	return end(p);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

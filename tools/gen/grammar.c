@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/gen/grammar.h"
+
+#include <string.h>
+
+#include "tools/gen/splitmix.h"
+
+enum {
+	ETHERTYPE_IP4 = 0x0800,
+	ETHERTYPE_IP6 = 0x86dd,
+	ETHERTYPE_FIRST = 1536, /* below: an 802.3 length */
+	HOPOPT = 0,
+	ICMP = 1,
+	TCP = 6,
+	UDP = 17,
+	FRAGMENT = 44,
+	AH = 51,
+	ICMP6 = 58,
+	NO_NEXT = 59,
+	IP4_HEADER = 20,
+	IP6_HEADER = 40,
+	BUSY_HOSTS = 6,
+};
+
+struct writer {
+	uint64_t random;
+	uint64_t seed;
+	uint8_t *data;
+	uint32_t len;
+	bool clean; /* nothing may be wrong */
+};
+
+/* --- choices and bytes ---------------------------------------------------- */
+
+static uint32_t pick(struct writer *w, uint32_t n)
+{
+	return (uint32_t)((pk_splitmix_next(&w->random) >> 32) * n >> 32);
+}
+
+static bool chance(struct writer *w, uint32_t percent)
+{
+	return pick(w, 100) < percent;
+}
+
+/* A chance to do what makes a frame wrong. */
+static bool spoils(struct writer *w, uint32_t percent)
+{
+	return chance(w, percent) && !w->clean;
+}
+
+static void put8(struct writer *w, uint32_t value)
+{
+	if (w->len < PK_GRAMMAR_FRAME_MAX)
+		w->data[w->len++] = (uint8_t)value;
+}
+
+static void put16(struct writer *w, uint32_t value)
+{
+	put8(w, value >> 8);
+	put8(w, value);
+}
+
+static void put_random(struct writer *w, uint32_t n)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; i < n; i++, bits >>= 8) {
+		if (i % 8 == 0)
+			bits = pk_splitmix_next(&w->random);
+		put8(w, (uint32_t)bits);
+	}
+}
+
+static void set8(struct writer *w, uint32_t at, uint32_t value)
+{
+	if (at < w->len)
+		w->data[at] = (uint8_t)value;
+}
+
+static void set16(struct writer *w, uint32_t at, uint32_t value)
+{
+	set8(w, at, value >> 8);
+	set8(w, at + 1, value);
+}
+
+void pk_grammar_host(uint64_t seed, uint32_t n, bool ip6, uint8_t address[16])
+{
+	uint64_t q[2] = { pk_splitmix_at(seed, 2 * n),
+			  pk_splitmix_at(seed, 2 * n + 1) };
+
+	memcpy(address, q, 16);
+	if (ip6) {
+		address[0] = 0x20;
+		return;
+	}
+	memset(address, 0, 10);
+	address[10] = address[11] = 0xff;
+}
+
+static void put_address(struct writer *w, bool ip6)
+{
+	uint32_t n =
+		chance(w, 40) ? pick(w, BUSY_HOSTS) : pick(w, PK_GRAMMAR_HOSTS);
+	uint8_t a[16];
+
+	if (chance(w, 15)) {
+		put_random(w, ip6 ? 16 : 4);
+		return;
+	}
+	pk_grammar_host(w->seed, n, ip6, a);
+	for (int i = ip6 ? 0 : 12; i < 16; i++)
+		put8(w, a[i]);
+}
+
+/* --- layer 4 -------------------------------------------------------------- */
+
+static void put_port(struct writer *w)
+{
+	static const uint16_t known[] = { 53, 80, 443, 22, 123, 1024, 5353, 0 };
+
+	if (chance(w, 60))
+		put16(w, known[pick(w, 8)]);
+	else
+		put_random(w, 2);
+}
+
+static void put_payload(struct writer *w)
+{
+	put_random(w, chance(w, 2) ? pick(w, 1500) : pick(w, 40));
+}
+
+static void put_tcp(struct writer *w)
+{
+	uint32_t words = 5 + (chance(w, 30) ? pick(w, 11) : 0);
+
+	put_port(w);
+	put_port(w);
+	put_random(w, 8);
+	if (spoils(w, 5))
+		put8(w, (chance(w, 50) ? pick(w, 5) : 15) << 4);
+	else
+		put8(w, words << 4 | pick(w, 16));
+	put_random(w, 7 + 4 * (words - 5));
+	put_payload(w);
+}
+
+static void put_udp(struct writer *w)
+{
+	uint32_t at = w->len, len;
+
+	put_port(w);
+	put_port(w);
+	put_random(w, 4);
+	put_payload(w);
+	len = w->len - at;
+	if (spoils(w, 6))
+		len = chance(w, 50) ? pick(w, 8) : len + 1 + pick(w, 40);
+	set16(w, at + 4, len);
+}
+
+static void put_icmp(struct writer *w)
+{
+	static const uint8_t types[] = {
+		0,   3,	  5,   8,   9,	 10,  13,  14,	15,  16,  17,  18,
+		128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145
+	};
+
+	if (chance(w, 80))
+		put8(w, types[pick(w, sizeof(types))]);
+	else
+		put_random(w, 1);
+	put8(w, pick(w, chance(w, 80) ? 3 : 256));
+	put_random(w, 6);
+	put_payload(w);
+}
+
+static uint32_t pick_protocol(struct writer *w)
+{
+	static const uint8_t other[] = { 4, 41, 47, 50, 132, 255 };
+	uint32_t roll = pick(w, 100);
+
+	if (roll < 38)
+		return TCP;
+	if (roll < 74)
+		return UDP;
+	if (roll < 82)
+		return ICMP;
+	if (roll < 90)
+		return ICMP6;
+	if (roll < 93)
+		return NO_NEXT;
+	if (roll < 97 || w->clean)
+		return other[pick(w, sizeof(other))];
+	return pick(w, 256);
+}
+
+static void put_l4(struct writer *w, uint32_t protocol)
+{
+	if (protocol == TCP)
+		put_tcp(w);
+	else if (protocol == UDP)
+		put_udp(w);
+	else if (protocol == ICMP || protocol == ICMP6)
+		put_icmp(w);
+	else
+		put_payload(w);
+}
+
+/* --- layer 3 -------------------------------------------------------------- */
+
+/*
+ * The length that the IP header at @at is to state, @header bytes of which
+ * stay. The cut is a truth: the packet ends early and says so.
+ */
+static uint32_t pick_length(struct writer *w, uint32_t at, uint32_t header)
+{
+	uint32_t room = w->len - at;
+
+	if (room > header && spoils(w, 10))
+		w->len = at + header + pick(w, room - header);
+	room = w->len - at;
+	if (spoils(w, 4))
+		return room + 1 + pick(w, 60);
+	if (spoils(w, 2))
+		return pick(w, 65536);
+	return room;
+}
+
+static uint32_t pick_fragment(struct writer *w)
+{
+	uint32_t roll = pick(w, 100);
+
+	if (roll < 80)
+		return chance(w, 50) ? 0x4000 : 0;
+	if (roll < 84)
+		return 0x8000; /* the reserved bit alone: no fragment */
+	if (roll < 92)
+		return 0x2000;
+	return (1 + pick(w, 0x1fff)) | (chance(w, 50) ? 0x2000 : 0);
+}
+
+static void put_ip4(struct writer *w)
+{
+	uint32_t at = w->len, protocol = pick_protocol(w), len;
+	uint32_t words = 5 + (chance(w, 20) ? pick(w, 11) : 0);
+
+	put8(w, 0x40 | words);
+	put_random(w, 5);
+	put16(w, pick_fragment(w));
+	put_random(w, 1);
+	put8(w, protocol);
+	put_random(w, 2);
+	put_address(w, false);
+	put_address(w, false);
+	put_random(w, 4 * (words - 5));
+	put_l4(w, protocol);
+	len = pick_length(w, at, IP4_HEADER);
+	if (spoils(w, 2))
+		len = pick(w, 4 * words);
+	set16(w, at + 2, len);
+	if (spoils(w, 2))
+		set8(w, at, 0x40 | pick(w, 5));
+	if (spoils(w, 1))
+		set8(w, at, pick(w, 16) << 4 | words);
+}
+
+/* RFC 8200 4.5: first, other and atomic fragments; reserved bits anywhere. */
+static void put_fragment_body(struct writer *w)
+{
+	uint32_t roll = pick(w, 100), field = pick(w, 4) << 1;
+
+	put_random(w, 1);
+	if (roll < 25)
+		field |= (1 + pick(w, 0x1fff)) << 3 | pick(w, 2);
+	else if (roll < 60)
+		field |= 1;
+	put16(w, field);
+	put_random(w, 4);
+}
+
+/* An extension header without its first byte, which names the next one. */
+static void put_extension_body(struct writer *w, uint32_t type)
+{
+	uint32_t units = pick(w, spoils(w, 4) ? 256 : 3), stated = units;
+
+	if (type == FRAGMENT) {
+		put_fragment_body(w);
+		return;
+	}
+	if (spoils(w, 3))
+		stated = units + 1 + pick(w, 250);
+	put8(w, stated);
+	if (type == AH) /* RFC 4302 2.2: 4-byte words, minus 2 */
+		put_random(w, 4 * (units + 2) - 2);
+	else
+		put_random(w, 8 * (units + 1) - 2);
+}
+
+/* Returns the place of the byte that names what follows the chain. */
+static uint32_t put_extensions(struct writer *w, uint32_t named_at)
+{
+	static const uint8_t types[] = { HOPOPT, 43,  FRAGMENT, AH,  60,
+					 60,	 135, 139,	140, 43 };
+	uint32_t count = chance(w, 45) ? 1 + pick(w, w->clean ? 8 : 10) : 0;
+
+	while (count--) {
+		uint32_t type = types[pick(w, sizeof(types))];
+
+		set8(w, named_at, type);
+		named_at = w->len;
+		put8(w, 0);
+		put_extension_body(w, type);
+	}
+	return named_at;
+}
+
+static void put_ip6(struct writer *w)
+{
+	uint32_t at = w->len, protocol = pick_protocol(w), len;
+
+	put8(w, 0x60 | pick(w, 16));
+	put_random(w, 7);
+	put_address(w, true);
+	put_address(w, true);
+	set8(w, put_extensions(w, at + 6), protocol);
+	put_l4(w, protocol);
+	len = pick_length(w, at, IP6_HEADER) - IP6_HEADER;
+	if (w->data[at + 6] == HOPOPT && spoils(w, 30))
+		len = 0; /* RFC 2675: as a jumbogram says it */
+	set16(w, at + 4, len);
+	if (spoils(w, 1))
+		set8(w, at, pick(w, 256));
+}
+
+/* --- the frame ------------------------------------------------------------ */
+
+static void put_tags(struct writer *w)
+{
+	static const uint16_t tpids[] = { 0x8100, 0x88a8, 0x9100, 0x9200 };
+	uint32_t count = chance(w, 35) ? 1 + pick(w, 4) : 0;
+
+	if (spoils(w, 4))
+		count = 5 + pick(w, 2);
+
+	while (count--) {
+		put16(w, tpids[pick(w, 4)]);
+		put_random(w, 2);
+	}
+}
+
+static void put_frame(struct writer *w)
+{
+	bool ip6 = chance(w, 50), other = spoils(w, 1);
+
+	put_random(w, 12);
+	put_tags(w);
+	if (spoils(w, 4)) {
+		put16(w, chance(w, 50) ? pick(w, ETHERTYPE_FIRST)
+				       : ETHERTYPE_FIRST + pick(w, 64000));
+		put_payload(w);
+		return;
+	}
+	put16(w, ip6 != other ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
+	if (ip6)
+		put_ip6(w);
+	else
+		put_ip4(w);
+	if (chance(w, 20)) /* padding behind the IP length */
+		put_random(w, 1 + pick(w, 46));
+}
+
+/* The place of an edit: mostly among the headers. */
+static uint32_t pick_place(struct writer *w)
+{
+	uint32_t front = w->len < 80 ? w->len : 80;
+
+	return pick(w, chance(w, 80) ? front : w->len);
+}
+
+static void shift(struct writer *w, uint32_t at, bool insert)
+{
+	uint8_t *p = w->data + at;
+	uint32_t rest = w->len - at - 1;
+
+	if (insert) {
+		memmove(p + 1, p, rest);
+	} else {
+		memmove(p, p + 1, rest);
+		w->len--;
+	}
+}
+
+static void edit(struct writer *w)
+{
+	static const uint8_t values[] = { 0,  1,  4,  5,   6,	17,
+					  44, 51, 59, 127, 128, 255 };
+	uint32_t at;
+
+	if (!w->len)
+		return;
+	at = pick_place(w);
+	switch (pick(w, 5)) {
+	case 0:
+		w->data[at] ^= (uint8_t)(1 << pick(w, 8));
+		break;
+	case 1:
+		w->data[at] = values[pick(w, sizeof(values))];
+		break;
+	case 2:
+		w->data[at] = (uint8_t)pick(w, 256);
+		break;
+	case 3:
+		shift(w, at, true);
+		break;
+	default:
+		shift(w, at, false);
+		break;
+	}
+}
+
+static void mutate(struct writer *w)
+{
+	for (uint32_t n = 1 + pick(w, 4); n; n--)
+		edit(w);
+}
+
+static struct writer begin(uint64_t seed, uint64_t i, uint8_t *bytes)
+{
+	return (struct writer){
+		.random = pk_splitmix_at(seed, i),
+		.seed = seed,
+		.data = bytes,
+	};
+}
+
+uint32_t pk_grammar_clean(uint64_t seed, uint64_t i,
+			  uint8_t bytes[PK_GRAMMAR_FRAME_MAX])
+{
+	struct writer w = begin(seed, i, bytes);
+
+	w.clean = true;
+	put_frame(&w);
+	return w.len;
+}
+
+uint32_t pk_grammar_frame(uint64_t seed, uint64_t i,
+			  uint8_t bytes[PK_GRAMMAR_FRAME_MAX])
+{
+	struct writer w = begin(seed, i, bytes);
+
+	put_frame(&w);
+	if (chance(&w, 12)) {
+		uint32_t cut = pick(&w, chance(&w, 50) ? 60 : w.len);
+
+		w.len = cut < w.len ? cut : w.len;
+	}
+	if (chance(&w, 20))
+		mutate(&w);
+	return w.len;
+}
+
+uint32_t pk_grammar_mutate(uint64_t seed, uint8_t bytes[PK_GRAMMAR_FRAME_MAX],
+			   uint32_t len)
+{
+	struct writer w = begin(seed, len, bytes);
+
+	w.len = len;
+	mutate(&w);
+	return w.len;
+}
