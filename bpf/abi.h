@@ -173,6 +173,7 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
  */
 #define PK_PLANE_COUNTERS(_)                                               \
 	_(seen, "frames that reached the decoder")                         \
+	_(seen_in, "of these, received ones")                              \
 	_(seen_bytes, "their bytes on the wire, link header included")     \
 	_(hit_offered, "hits found: an indicator in a new flow line")      \
 	_(hit_submitted, "hits handed on")                                 \

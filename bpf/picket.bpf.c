@@ -309,6 +309,8 @@ static __always_inline int begin(struct frame *f)
 		return -1;
 	f->packet = &f->state->packet;
 	f->count->seen++;
+	if (f->direction == PK_IN)
+		f->count->seen_in++;
 	f->count->seen_bytes += f->len;
 	return 0;
 }

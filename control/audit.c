@@ -46,7 +46,7 @@ static const struct identity identities[] = {
 	  "nic_packets + nic_missed + nic_errors + nic_nombuf + "
 	  "socket_drops + gap_frames",
 	  ON_DPDK, EDGES },
-	{ "offered", "offered", "seen + gap_frames", ON_XDP, EDGES },
+	{ "offered", "offered", "seen_in + gap_frames", ON_XDP, EDGES },
 	{ "driver", "nic_packets", "seen", ON_DPDK, EXACT },
 	{ "frames", "seen", "reasons", ON_ALL, EXACT },
 	{ "hits offered", "hit_offered", "hit_submitted + hit_ring_full",

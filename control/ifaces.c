@@ -98,13 +98,13 @@ static uint64_t received(const struct pk_ifaces *f)
 	return sum;
 }
 
-/* Frames that XDP counted; sent ones as well, where these are watched. */
+/* Received frames that XDP counted. */
 static uint64_t seen(const struct pk_ifaces *f)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < f->kernel.cpus; i++)
-		sum += f->kernel.counters[i].seen;
+		sum += f->kernel.counters[i].seen_in;
 	return sum;
 }
 
@@ -113,10 +113,6 @@ static int why_not(const struct pk_iface_view *v, char *why, size_t size)
 {
 	if (!v->attached.native)
 		snprintf(why, size, "generic XDP of %s sees merged packets",
-			 v->name);
-	else if (v->attached.egress)
-		snprintf(why, size,
-			 "what %s sends is counted with what it receives",
 			 v->name);
 	else
 		return pk_offered_why_not(v->name, why, size);

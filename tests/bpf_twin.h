@@ -142,6 +142,7 @@ static inline void model_run(struct model *m, struct model_frame *f)
 	uint32_t src, dst;
 
 	m->count.seen++;
+	m->count.seen_in++;
 	m->count.seen_bytes += f->len;
 	m->count.reason[pk_parse(f->data, f->data + f->readable, f->len, p)]++;
 	if (!(p->layers & PK_HAS_IP))

@@ -57,7 +57,7 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	memset(p, 0, sizeof(*p));
 	snprintf(p->name, sizeof(p->name), "plane%u", plane);
 	p->plane = plane;
-	w->seen = s->nic_packets = 1000;
+	w->seen = w->seen_in = s->nic_packets = 1000;
 	p->offers = 1;
 	k->gap_frames = 7, k->offered = 1007;
 	if (plane == PK_PLANE_DPDK) {

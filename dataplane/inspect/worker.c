@@ -163,6 +163,7 @@ static void decode(struct pk_worker *w, const struct pk_worker_frame *f,
 	struct pk_packet *p = &w->packet[i];
 
 	w->count->seen++;
+	w->count->seen_in += w->conf.direction == PK_IN;
 	w->count->seen_bytes += f->len;
 	pk_parse(f->data, f->data + f->readable, f->len, p);
 	pk_count_reason(w->count, p->reason);
