@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "control/describe.h"
 #include "control/indicators_inside.h"
 
 /* --- feeds -------------------------------------------------------------------------- */
@@ -113,58 +114,27 @@ uint32_t pk_indicators_kernel_slots(const struct pk_indicators *d)
 
 /* --- threats ------------------------------------------------------------------------------ */
 
-static void describe(const struct pk_indicators *d, uint32_t slot,
-		     const struct pk_indicator *ind,
-		     struct pk_threat_indicator *out)
+static const char *feed_name(const void *arg, uint16_t feed)
 {
-	uint16_t feeds[PK_THREAT_FEEDS];
-	unsigned n = pk_store_feeds(d->store, slot, feeds, PK_THREAT_FEEDS);
-	char value[PK_VALUE_TEXT_MAX];
-
-	memset(out, 0, sizeof(*out));
-	pk_indicator_print(ind, value);
-	snprintf(out->value, sizeof(out->value), "%s", value);
-	snprintf(out->type, sizeof(out->type), "%s",
-		 pk_indicator_type_word(ind->type));
-	if (ind->id)
-		snprintf(out->id, sizeof(out->id), "%llu",
-			 (unsigned long long)ind->id);
-	snprintf(out->threat_type, sizeof(out->threat_type), "%s",
-		 ind->threat_type);
-	out->confidence = 100;
-	if (!n) { /* withdrawn meanwhile: the feed it came from */
-		feeds[0] = ind->feed;
-		n = 1;
-	}
-	for (unsigned i = 0; i < n && i < PK_THREAT_FEEDS; i++)
-		snprintf(out->feed[out->feeds++], sizeof(out->feed[0]), "%s",
-			 pk_indicators_feed_name(d, feeds[i]));
+	return pk_indicators_feed_name(arg, feed);
 }
 
 int pk_indicators_by_slot(void *arg, uint32_t slot,
 			  struct pk_threat_indicator *out)
 {
 	struct pk_indicators *d = arg;
-	struct pk_indicator ind;
-	int err = pk_store_get(d->store, slot, &ind);
+	struct pk_describe how = { d->store, feed_name, d };
 
-	if (!err)
-		describe(d, slot, &ind, out);
-	return err;
+	return pk_describe_slot(&how, slot, out);
 }
 
 int pk_indicators_by_addr(void *arg, const union pk_addr *addr,
 			  struct pk_threat_indicator *out)
 {
 	struct pk_indicators *d = arg;
-	struct pk_indicator ind;
-	uint32_t slot;
+	struct pk_describe how = { d->store, feed_name, d };
 
-	pk_indicator_init(&ind);
-	ind.addr = *addr;
-	ind.type = pk_is_v4(addr) ? PK_INDICATOR_IPV4 : PK_INDICATOR_IPV6;
-	slot = pk_store_find(d->store, &ind);
-	return slot ? pk_indicators_by_slot(arg, slot, out) : -ENOENT;
+	return pk_describe_addr(&how, addr, out);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

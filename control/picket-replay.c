@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/config.h"
+#include "control/describe.h"
 #include "control/encode.h"
 #include "control/merge.h"
 #include "control/pipeline.h"
@@ -152,54 +153,29 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void describe(const struct session *s, uint32_t slot,
-		     const struct pk_indicator *ind,
-		     struct pk_threat_indicator *out)
+static const char *feed_name(const void *arg, uint16_t feed)
 {
-	uint16_t feeds[PK_THREAT_FEEDS];
-	unsigned n = pk_store_feeds(s->store, slot, feeds, PK_THREAT_FEEDS);
-	char value[PK_VALUE_TEXT_MAX];
+	const struct session *s = arg;
 
-	memset(out, 0, sizeof(*out));
-	pk_indicator_print(ind, value);
-	snprintf(out->value, sizeof(out->value), "%s", value);
-	snprintf(out->type, sizeof(out->type), "%s",
-		 pk_indicator_type_word(ind->type));
-	if (ind->id)
-		snprintf(out->id, sizeof(out->id), "%llu",
-			 (unsigned long long)ind->id);
-	snprintf(out->threat_type, sizeof(out->threat_type), "%s",
-		 ind->threat_type);
-	out->confidence = 100;
-	for (unsigned i = 0; i < n && i < PK_THREAT_FEEDS; i++)
-		snprintf(out->feed[out->feeds++], sizeof(out->feed[0]), "%s",
-			 base_name(s->ioc[feeds[i]].path));
+	return feed < s->iocs ? base_name(s->ioc[feed].path) : "";
 }
 
 static int indicator_of(void *arg, uint32_t slot,
 			struct pk_threat_indicator *out)
 {
 	struct session *s = arg;
-	struct pk_indicator ind;
-	int err = pk_store_get(s->store, slot, &ind);
+	struct pk_describe how = { s->store, feed_name, s };
 
-	if (!err)
-		describe(s, slot, &ind, out);
-	return err;
+	return pk_describe_slot(&how, slot, out);
 }
 
 static int indicator_by_addr(void *arg, const union pk_addr *addr,
 			     struct pk_threat_indicator *out)
 {
 	struct session *s = arg;
-	struct pk_indicator ind;
-	uint32_t slot;
+	struct pk_describe how = { s->store, feed_name, s };
 
-	pk_indicator_init(&ind);
-	ind.addr = *addr;
-	ind.type = pk_is_v4(addr) ? PK_INDICATOR_IPV4 : PK_INDICATOR_IPV6;
-	slot = pk_store_find(s->store, &ind);
-	return slot ? indicator_of(s, slot, out) : -ENOENT;
+	return pk_describe_addr(&how, addr, out);
 }
 
 /* --- output ----------------------------------------------------------------- */
