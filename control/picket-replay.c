@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/parse.h"
 #include "control/config.h"
 #include "control/describe.h"
 #include "control/encode.h"
@@ -236,9 +237,17 @@ static void print_identity(const struct pk_audit_result *r)
 
 static void print_reasons(const struct pk_audit_plane *p)
 {
-	for (unsigned i = 0; i < PK_REASONS_MAX; i++)
+	static const struct {
+		const char *name, *text;
+	} reasons[] = {
+#define REASON_ROW(name, text) { #name, text },
+		PK_PARSE_REASONS(REASON_ROW)
+	};
+
+	for (unsigned i = 0; i < PK_PARSE_COUNT; i++)
 		if (p->workers.reason[i])
-			fprintf(stderr, "reason %u: %llu\n", i,
+			fprintf(stderr, "reason %s (%s): %llu\n",
+				reasons[i].name, reasons[i].text,
 				(unsigned long long)p->workers.reason[i]);
 }
 
@@ -269,13 +278,23 @@ static uint32_t check_table(const struct pk_stage_counters *stage)
 	return 1;
 }
 
+/* What the reader gave against what the plane counted: offered, from outside. */
+static uint32_t check_given(const char *what, uint64_t given, uint64_t counted)
+{
+	fprintf(stderr, "%-9s given: %s = %llu, seen = %llu\n",
+		given == counted ? "ok" : "MISMATCH", what,
+		(unsigned long long)given, (unsigned long long)counted);
+	return given != counted;
+}
+
 /* 1 when an identity does not hold. */
 static int check_audit(struct session *s)
 {
 	struct pk_audit_plane plane = { .name = "replay" };
 	struct pk_audit a = { .planes = 1, .plane = &plane };
 	struct pk_audit_result *results;
-	uint64_t frames = pk_replay_input_counts(s->replay.input)->frames;
+	const struct pk_replay_counts *given =
+		pk_replay_input_counts(s->replay.input);
 	uint32_t n, bad;
 
 	s->plane->audit(&s->replay, s->state, &plane);
@@ -285,15 +304,11 @@ static int check_audit(struct session *s)
 	if (!results)
 		return 1;
 	n = pk_audit_check(&a, results, &bad);
-	if (plane.workers.seen != frames) /* offered: what the reader gave */
-		bad++;
 	bad += check_table(&plane.stage);
 	print_shares(s);
 	print_reasons(&plane);
-	fprintf(stderr, "%-9s given: frames = %llu, seen = %llu\n",
-		plane.workers.seen == frames ? "ok" : "MISMATCH",
-		(unsigned long long)frames,
-		(unsigned long long)plane.workers.seen);
+	bad += check_given("frames", given->frames, plane.workers.seen);
+	bad += check_given("bytes", given->bytes, plane.workers.seen_bytes);
 	for (uint32_t i = 0; i < n; i++)
 		print_identity(&results[i]);
 	fprintf(stderr, "audit: %s\n", bad ? "mismatch" : "ok");
