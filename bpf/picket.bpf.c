@@ -17,6 +17,7 @@
 #include "bpf/image.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/parse.h"
+#include "bpf/view.bpf.h"
 
 /* Set by user space before loading; constants to the verifier. */
 const volatile __u32 pk_abi = PK_ABI_VERSION;
@@ -162,41 +163,6 @@ struct found {
 	__u64 generation;
 };
 
-static __always_inline int view_of(struct pk_view *v, __u64 word)
-{
-	__u32 zero = 0, base = pk_word_base(word), delta = pk_word_delta(word);
-	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
-
-	if (!c)
-		return -1;
-	v->base = bpf_map_lookup_elem(&images, &base);
-	v->delta = bpf_map_lookup_elem(&images, &delta);
-	if (!v->base || !v->delta || base >= PK_IMAGE_SLOTS ||
-	    delta >= PK_IMAGE_SLOTS)
-		return -1;
-	v->base_head = &c->heads[base];
-	v->delta_head = &c->heads[delta];
-	return v->base_head->magic == PK_IMAGE_MAGIC ? 0 : -1;
-}
-
-#define NO_VIEW (~0ULL)
-
-/*
- * The slots of source (low half) and destination, or NO_VIEW. A global
- * function: the verifier takes it once, not once a caller's path. The word
- * was read once, so both look-ups see one generation.
- */
-__noinline __u64 find_pair(const struct pk_flow_key *key, __u64 word)
-{
-	struct pk_view v;
-	__u64 dst;
-
-	if (!key || view_of(&v, word))
-		return NO_VIEW;
-	dst = pk_view_addr(&v, &key->dst);
-	return pk_view_addr(&v, &key->src) | dst << 32;
-}
-
 static __always_inline void count_slot(struct frame *f, __u32 slot)
 {
 	__u64 *n = bpf_map_lookup_elem(&hits, &slot);
@@ -209,12 +175,10 @@ static __always_inline void count_slot(struct frame *f, __u32 slot)
 
 static __always_inline void look_up(struct frame *f, struct found *found)
 {
-	__u32 zero = 0;
-	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
-	__u64 word = c ? *(volatile __u64 *)&c->word : 0;
-	__u64 pair = word ? find_pair(&f->packet->key, word) : NO_VIEW;
+	__u64 word = pk_read_word();
+	__u64 pair = find_pair(&f->packet->key, word);
 
-	if (pair == NO_VIEW) {
+	if (pair == PK_NO_VIEW) {
 		f->count->no_image++;
 		return;
 	}

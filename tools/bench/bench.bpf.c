@@ -15,6 +15,7 @@
 #include "bpf/flow.h"
 #include "bpf/image.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/view.bpf.h"
 
 enum { FLOW_IDS = 8192, LPM_BITS = 32 };
 
@@ -143,43 +144,15 @@ int empty6(struct xdp_md *ctx)
 
 /* --- look-ups ------------------------------------------------------------ */
 
-static __always_inline int view_of(struct pk_view *v, __u64 word)
-{
-	__u32 zero = 0, base = pk_word_base(word), delta = pk_word_delta(word);
-	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
-
-	if (!c)
-		return -1;
-	v->base = bpf_map_lookup_elem(&images, &base);
-	v->delta = bpf_map_lookup_elem(&images, &delta);
-	if (!v->base || !v->delta || base >= PK_IMAGE_SLOTS ||
-	    delta >= PK_IMAGE_SLOTS)
-		return -1;
-	v->base_head = &c->heads[base];
-	v->delta_head = &c->heads[delta];
-	return v->base_head->magic == PK_IMAGE_MAGIC ? 0 : -1;
-}
-
-__noinline __u32 find_addr(const union pk_addr *a, __u64 word)
-{
-	struct pk_view v;
-
-	if (!a || view_of(&v, word))
-		return PK_NO_SLOT;
-	return pk_view_addr(&v, a);
-}
-
 static __always_inline int find_both(struct pk_packet *p)
 {
-	__u32 zero = 0;
-	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
-	__u64 word = c ? *(volatile __u64 *)&c->word : 0;
+	__u64 pair = find_pair(&p->key, pk_read_word());
 
-	if (!word)
+	if (pair == PK_NO_VIEW)
 		return XDP_ABORTED;
-	if (find_addr(&p->key.src, word))
+	if ((__u32)pair)
 		found++;
-	if (find_addr(&p->key.dst, word))
+	if (pair >> 32)
 		found++;
 	return end(p);
 }
