@@ -7,6 +7,8 @@
 
 #include <idn2.h>
 
+#include "ioc/unicode.h"
+
 enum {
 	LABEL_MAX = 63,
 	/* Longer text is no name, whatever it is made of. */
@@ -18,11 +20,22 @@ static uint8_t fold(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-static bool usable(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '_';
-}
+/* What a byte of a name's text becomes on the wire; 0: it cannot stand there. */
+static const uint8_t letters[256] = {
+	['-'] = '-', ['_'] = '_', ['0'] = '0', ['1'] = '1', ['2'] = '2',
+	['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7',
+	['8'] = '8', ['9'] = '9', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c',
+	['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h',
+	['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm',
+	['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',
+	['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w',
+	['x'] = 'x', ['y'] = 'y', ['z'] = 'z', ['A'] = 'a', ['B'] = 'b',
+	['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g',
+	['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l',
+	['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q',
+	['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v',
+	['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z',
+};
 
 static bool all_digits(const uint8_t *label, unsigned len)
 {
@@ -32,53 +45,9 @@ static bool all_digits(const uint8_t *label, unsigned len)
 	return true;
 }
 
-/* One label at @text, up to a dot or the end, with its length byte to @out. */
-static enum pk_refused parse_label(const char *text, size_t len, uint8_t *out,
-				   unsigned room, unsigned *label_len)
+static bool is_a_label(const uint8_t *label, unsigned len)
 {
-	unsigned n = 0;
-
-	for (; n < len && text[n] != '.'; n++) {
-		uint8_t c = fold((uint8_t)text[n]);
-
-		if (!usable(c))
-			return PK_REFUSED_NAME_CHARACTER;
-		if (n == LABEL_MAX)
-			return PK_REFUSED_NAME_LABEL_LONG;
-		if (n + 1 >= room)
-			return PK_REFUSED_NAME_LONG;
-		out[1 + n] = c;
-	}
-	if (!n)
-		return PK_REFUSED_NAME_EMPTY_LABEL;
-	out[0] = (uint8_t)n;
-	*label_len = n;
-	return PK_REFUSED_NONE;
-}
-
-static enum pk_refused parse_ascii(const char *text, size_t len,
-				   uint8_t wire[PK_NAME_MAX],
-				   unsigned *wire_len)
-{
-	unsigned at = 0, label = 0, last = 0;
-	size_t i = 0;
-
-	do {
-		/* One byte of room stays for the root. */
-		enum pk_refused why = parse_label(text + i, len - i, wire + at,
-						  PK_NAME_MAX - 1 - at, &label);
-		if (why)
-			return why;
-		last = at;
-		at += 1 + label;
-		i += label + 1;
-	} while (i < len);
-	/* A name cannot end in a number (RFC 3696 section 2): a bad address. */
-	if (all_digits(wire + last + 1, label))
-		return PK_REFUSED_NAME_NUMERIC;
-	wire[at] = 0;
-	*wire_len = at + 1;
-	return PK_REFUSED_NONE;
+	return len >= 4 && !memcmp(label, "xn--", 4);
 }
 
 static bool is_ascii(const char *text, size_t len)
@@ -90,14 +59,54 @@ static bool is_ascii(const char *text, size_t len)
 	return all < 0x80;
 }
 
-static bool has_a_label(const char *text, size_t len)
+/* End the name behind the label at @last, which begins with its length. */
+static enum pk_refused finish_ascii(uint8_t wire[PK_NAME_MAX], unsigned last,
+				    unsigned end, unsigned *wire_len)
 {
-	for (size_t i = 0; i + 4 <= len; i++)
-		if (text[i + 2] == '-' && text[i + 3] == '-' &&
-		    (text[i] | 0x20) == 'x' && (text[i + 1] | 0x20) == 'n' &&
-		    (i == 0 || text[i - 1] == '.'))
-			return true;
-	return false;
+	/* A name cannot end in a number (RFC 3696 section 2): a bad address. */
+	if (all_digits(wire + last + 1, wire[last]))
+		return PK_REFUSED_NAME_NUMERIC;
+	wire[end] = 0;
+	*wire_len = end + 1;
+	return PK_REFUSED_NONE;
+}
+
+/*
+ * Plain letters to labels, in one pass. *@special: a label is an A-label, or
+ * the text is not ASCII; what was written is then of no use.
+ */
+static enum pk_refused parse_ascii(const char *text, size_t len,
+				   uint8_t wire[PK_NAME_MAX],
+				   unsigned *wire_len, bool *special)
+{
+	unsigned last = 0, label = 0, at = 1; /* length bytes, next letter */
+
+	for (size_t i = 0; i < len || !i || text[i - 1] != '.'; i++) {
+		uint8_t c = i < len ? (uint8_t)text[i] : '.';
+		unsigned n = at - label - 1;
+
+		if (c != '.') {
+			*special |= c >= 0x80;
+			if (!letters[c])
+				return PK_REFUSED_NAME_CHARACTER;
+			if (n == LABEL_MAX)
+				return PK_REFUSED_NAME_LABEL_LONG;
+			/* One byte of room stays for the root. */
+			if (at >= PK_NAME_MAX - 1)
+				return PK_REFUSED_NAME_LONG;
+			wire[at++] = letters[c];
+			continue;
+		}
+		if (!n)
+			return PK_REFUSED_NAME_EMPTY_LABEL;
+		wire[label] = (uint8_t)n;
+		*special |= is_a_label(wire + label + 1, n);
+		last = label;
+		label = at++;
+		if (i >= len)
+			break;
+	}
+	return finish_ascii(wire, last, label, wire_len);
 }
 
 /*
@@ -113,49 +122,98 @@ static enum pk_refused check_a_labels(const char *name)
 	return err == IDN2_OK ? PK_REFUSED_NONE : PK_REFUSED_NAME_IDNA;
 }
 
+/*
+ * Nothing may vanish, appear or become ASCII on the way to A-labels: U-labels
+ * differ from what was written in case alone.
+ */
+static bool only_case_differs(const char *name, const char *back)
+{
+	size_t len = strlen(name), back_len = strlen(back), i = 0, j = 0;
+
+	while (i < len && j < back_len) {
+		uint32_t a = pk_unicode_next(name, len, &i);
+		uint32_t b = pk_unicode_next(back, back_len, &j);
+
+		if (a == UINT32_MAX || b == UINT32_MAX)
+			return false;
+		if (a < 0x80 ? b != fold((uint8_t)a) : b < 0x80)
+			return false;
+	}
+	return i == len && j == back_len;
+}
+
+static enum pk_refused check_mapping(const char *name, const char *ascii)
+{
+	enum pk_refused why = PK_REFUSED_NONE;
+	char *back = NULL;
+
+	if (idn2_to_unicode_8z8z(ascii, &back, 0) != IDN2_OK)
+		why = PK_REFUSED_NAME_IDNA;
+	else if (!only_case_differs(name, back))
+		why = PK_REFUSED_CONFUSABLE;
+	idn2_free(back);
+	return why;
+}
+
 static enum pk_refused parse_unicode(const char *name,
 				     uint8_t wire[PK_NAME_MAX],
 				     unsigned *wire_len)
 {
-	enum pk_refused why;
+	enum pk_refused why = pk_unicode_check_name(name, strlen(name));
 	uint8_t *ascii = NULL;
-	int err = idn2_lookup_u8((const uint8_t *)name, &ascii,
-				 IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	bool special = false;
+	int err;
 
+	if (why)
+		return why;
+	err = idn2_lookup_u8((const uint8_t *)name, &ascii,
+			     IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (err == IDN2_TOO_BIG_DOMAIN)
 		return PK_REFUSED_NAME_LONG;
 	if (err == IDN2_TOO_BIG_LABEL)
 		return PK_REFUSED_NAME_LABEL_LONG;
 	if (err != IDN2_OK)
 		return PK_REFUSED_NAME_IDNA;
-	why = parse_ascii((const char *)ascii, strlen((const char *)ascii),
-			  wire, wire_len);
+	why = check_mapping(name, (const char *)ascii);
+	if (!why)
+		why = parse_ascii((const char *)ascii,
+				  strlen((const char *)ascii), wire, wire_len,
+				  &special);
 	idn2_free(ascii);
 	return why;
+}
+
+/* A-labels and other letters than ASCII: seldom, and slow. */
+static enum pk_refused parse_special(const char *text, size_t len,
+				     uint8_t wire[PK_NAME_MAX],
+				     unsigned *wire_len)
+{
+	char name[INPUT_MAX + 1];
+	bool special = false;
+
+	if (memchr(text, 0, len))
+		return PK_REFUSED_NAME_CHARACTER;
+	memcpy(name, text, len);
+	name[len] = 0;
+	if (!is_ascii(text, len))
+		return parse_unicode(name, wire, wire_len);
+	if (check_a_labels(name))
+		return PK_REFUSED_NAME_IDNA;
+	return parse_ascii(name, len, wire, wire_len, &special);
 }
 
 enum pk_refused pk_name_parse(const char *text, size_t len,
 			      uint8_t wire[PK_NAME_MAX], unsigned *wire_len)
 {
-	char name[INPUT_MAX + 1];
-	bool ascii;
+	bool special = false;
+	enum pk_refused why;
 
 	if (!len)
 		return PK_REFUSED_EMPTY;
 	if (len > INPUT_MAX)
 		return PK_REFUSED_NAME_LONG;
-	if (memchr(text, 0, len))
-		return PK_REFUSED_NAME_CHARACTER;
-	ascii = is_ascii(text, len);
-	if (ascii && !has_a_label(text, len))
-		return parse_ascii(text, len, wire, wire_len);
-	memcpy(name, text, len);
-	name[len] = 0;
-	if (!ascii)
-		return parse_unicode(name, wire, wire_len);
-	if (check_a_labels(name))
-		return PK_REFUSED_NAME_IDNA;
-	return parse_ascii(name, len, wire, wire_len);
+	why = parse_ascii(text, len, wire, wire_len, &special);
+	return special ? parse_special(text, len, wire, wire_len) : why;
 }
 
 unsigned pk_name_length(const uint8_t *wire, size_t max)
@@ -241,7 +299,8 @@ int pk_name_next(struct pk_name_suffixes *s)
 	if (!s->left)
 		return 0;
 	label = s->wire + s->start[--s->left];
-	s->hash = pk_name_step(s->hash, label + 1, label[0]);
+	s->hash = pk_name_step_in(s->hash, label + 1, label[0],
+				  (unsigned)(label + 1 - s->wire));
 	s->suffix = label;
 	s->labels++;
 	return 1;
@@ -255,24 +314,4 @@ uint64_t pk_name_hash(uint64_t seed, const uint8_t *wire)
 	while (pk_name_next(&s))
 		;
 	return s.hash;
-}
-
-uint32_t pk_name_find(const struct pk_view *v, const uint8_t *wire,
-		      unsigned *labels)
-{
-	uint64_t hash[PK_NAME_LABELS + 1];
-	struct pk_name_suffixes s;
-	unsigned n = pk_name_suffixes(&s, v->base_head->seed, wire);
-	uint32_t slot;
-
-	if (!n)
-		return PK_NO_SLOT;
-	while (pk_name_next(&s))
-		hash[s.labels] = s.hash;
-	slot = pk_view_name(v, hash[n]);
-	for (; !slot && n; n -= !slot)
-		slot = pk_view_name(v, pk_name_subdomains(hash[n]));
-	if (slot && labels)
-		*labels = n;
-	return slot;
 }

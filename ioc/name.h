@@ -10,9 +10,11 @@
  *
  * Text that is given to us (feeds, commands) is stricter than the wire:
  * letters, digits, hyphen and underscore. Other letters than ASCII are turned
- * into A-labels (RFC 5891, UTS 46); A-labels that do not decode are refused.
+ * into A-labels (RFC 5891, UTS 46) when nothing but case changes on the way;
+ * what vanishes, becomes ASCII or looks like it is refused (ioc/unicode.h).
+ * A-labels that do not decode are refused.
  *
- * No state and no locks: any thread. pk_name_find() allocates nothing.
+ * No state and no locks: any thread. What a name matches: ioc/image/lookup.h.
  */
 #ifndef PK_IOC_NAME_H
 #define PK_IOC_NAME_H
@@ -80,17 +82,5 @@ int pk_name_next(struct pk_name_suffixes *s); /* 0 when there is no more */
 
 /* The hash of a whole canonical name: its exact key. */
 uint64_t pk_name_hash(uint64_t seed, const uint8_t *wire);
-
-/*
- * The indicator that a canonical name matches: the name itself first, then
- * those that cover subdomains, from the name itself up to the shortest
- * ancestor. Its slot, or PK_NO_SLOT; *@labels gets the number of labels that
- * matched (may be NULL). The root and malformed bytes match nothing; at most
- * PK_NAME_MAX bytes are read. A hit is exact up to a collision of a 64-bit
- * keyed hash: whoever reports it compares with pk_store_covers().
- * O(labels).
- */
-uint32_t pk_name_find(const struct pk_view *v, const uint8_t *wire,
-		      unsigned *labels);
 
 #endif /* PK_IOC_NAME_H */

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ioc/builder.h"
+#include "ioc/image/builder.h"
+#include "ioc/image/lookup.h"
 #include "ioc/name.h"
 
 static void as_text(const uint8_t *data, size_t size)
