@@ -23,7 +23,7 @@
 #define PK_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 enum {
-	PK_ABI_VERSION = 1,
+	PK_ABI_VERSION = 2,
 	PK_TICK_SHIFT = 30, /* a tick is 2^30 ns */
 	PK_VLAN_DEPTH = 4,  /* VLAN tags decoded in one frame */
 	PK_IP6_EXTS = 8,    /* IPv6 extension headers walked in one packet */
@@ -207,27 +207,42 @@ struct pk_plane_counters {
 } __attribute__((aligned(64)));
 
 /*
- * The head of an image block (its line 0, and copied into pk_control).
+ * The head of an image block (its lines 0 and 1, and copied into pk_control).
  * All positions are line numbers within the block; counts of 0 mean that the
- * table is absent. bpf/image.h draws the layout.
+ * table is absent. bpf/image.h draws the layout. What a packet that meets no
+ * indicator needs is in the first line.
  */
 struct pk_image_head {
 	__u32 magic; /* PK_IMAGE_MAGIC */
 	__u32 lines; /* of the whole block, this one included */
-	__u32 items; /* indicators and tombstones */
+	__u32 items; /* keys and tombstones, ancestors of names included */
 	__u32 filter_line;
 	__u32 filter_words; /* 64-bit words of the filter */
 	__u32 v4_line;
 	__u32 v4_buckets; /* one line each */
 	__u32 v6_line;
 	__u32 v6_buckets;
+	__u32 net_line;	 /* of both prefix tries */
+	__u32 net4_root; /* entries, see bpf/match.h; 0: no prefixes */
+	__u32 net6_root;
+	__u64 seed;
+	__u32 touch_line;   /* bitmap of the IPv4 /20s that have prefixes */
+	__u32 shared_lines; /* those before it are all that the kernel needs */
+	__u32 net_lines;
 	__u32 name_line;
 	__u32 name_buckets;
-	__u32 pad;
-	__u64 seed;
+	__u32 value_line;
+	__u32 value_buckets;
+	__u32 remap_line; /* of a delta: prefixes of its base that are gone */
+	__u32 remap_buckets;
+	__u32 nets[2];	  /* prefixes, IPv4 and IPv6 */
+	__u32 net_steps;  /* most lines of a trie that one look-up reads */
+	__u32 collisions; /* names and values left out: their key was taken */
+	/* Bit min(labels, 31): such names are exact, with subdomains, one-label. */
+	__u32 name_labels[3];
 	__u64 checksum;
 };
-_Static_assert(sizeof(struct pk_image_head) == 64, "pk_image_head");
+_Static_assert(sizeof(struct pk_image_head) == 128, "pk_image_head");
 
 /*
  * The control block: which image pair is active. @word is read once a packet:
@@ -241,7 +256,7 @@ struct pk_control {
 	__u64 pad[5];
 	struct pk_image_head heads[PK_IMAGE_SLOTS]; /* bases, then deltas */
 };
-_Static_assert(sizeof(struct pk_control) == 64 * (1 + PK_IMAGE_SLOTS),
+_Static_assert(sizeof(struct pk_control) == 64 + 128 * PK_IMAGE_SLOTS,
 	       "pk_control");
 
 #endif /* PK_BPF_ABI_H */

@@ -2,19 +2,29 @@
 /*
  * image: the indicators as one immutable block of 64-byte lines.
  *
- *   line 0            head (struct pk_image_head)
+ *   line 0, 1         head (struct pk_image_head)
  *   filter_line ..    negative filter: 64-bit words, PK_FILTER_BITS bits set
  *                     in the one word that a key's hash names
  *   v4_line ..        buckets of 8 keys (4 bytes, network order), 8 ids
  *   v6_line ..        buckets of 3 keys (16 bytes), 3 ids, 4 spare bytes
- *   name_line ..      buckets of 5 keys (64-bit name hashes), 5 ids, 4 spare
+ *   name_line ..      buckets of 5 keys (64 bits), 5 ids, 4 spare: names,
+ *                     and addresses with a port
+ *   touch_line, net_line .. remap_line ..   prefixes (bpf/match.h)
+ *   value_line ..     buckets like those of names: values that only user space
+ *                     looks up (ioc/image/lookup.h). Last: the kernel's copy
+ *                     of an image ends before it, at shared_lines.
  *
  * A key lives in one of two buckets, once. Id 0 marks a free place (its key is
- * 0 as well), so slots count from 1; PK_TOMBSTONE in a delta hides the key of the base. A look-up reads
- * one filter word and, only if its bits are set, two bucket lines: there is no
- * worst case beyond that. A hit on an address is exact; a hit on a name is
- * exact up to a collision of a keyed 64-bit hash, so whoever reports it
- * compares the text.
+ * 0 as well), so slots count from 1. An id is a slot and two marks:
+ * PK_TOMBSTONE in a delta hides the key of the base, PK_PORTS at an address
+ * says that some of its ports are listed, whether the address itself is (slot)
+ * or not (0). A look-up reads one filter word and, only if its bits are set,
+ * two bucket lines: there is no worst case beyond that. A hit on an address is
+ * exact; a hit on a 64-bit key is exact up to a collision of a keyed hash, so
+ * whoever reports it compares the text.
+ *
+ * The filter of a name is its plain hash, and those of all its suffixes are set
+ * as well: a walk from the right ends at the first one that is not.
  *
  * The hash is keyed with the head's random seed: a sender cannot aim at a
  * bucket, and a feed author cannot either.
@@ -29,20 +39,24 @@
 #include "bpf/abi.h"
 
 enum {
-	PK_IMAGE_MAGIC = 0x314d4b50, /* "PKM1" */
+	PK_IMAGE_MAGIC = 0x324d4b50, /* "PKM2" */
+	PK_HEAD_LINES = 2,
 	PK_FILTER_BITS = 4,
 	PK_V4_WAYS = 8,
 	PK_V6_WAYS = 3,
 	PK_NAME_WAYS = 5,
 	PK_NO_SLOT = 0,
-	PK_SLOT_MAX = 0x00ffffff, /* highest slot; ids above are markers */
+	PK_SLOT_MAX = 0x00ffffff, /* highest slot; the bits above are marks */
 };
-#define PK_TOMBSTONE 0xffffffffU
+/* Marks of an id: the base's key is hidden; the address has ports listed. */
+#define PK_TOMBSTONE 0x40000000U
+#define PK_PORTS     0x80000000U
 
 struct pk_line {
 	union {
 		__u64 q[8];
 		__u32 w[16];
+		__u16 h[32];
 		__u8 b[64];
 	};
 } __attribute__((aligned(64)));
@@ -147,32 +161,115 @@ PK_INLINE __u32 pk_bucket_two(__u64 bucket_hash, __u32 buckets)
 			buckets);
 }
 
+PK_INLINE int pk_is_v4(const union pk_addr *a)
+{
+	return a->q[0] == 0 && a->b[8] == 0 && a->b[9] == 0 &&
+	       a->b[10] == 0xff && a->b[11] == 0xff;
+}
+
+PK_INLINE __u64 pk_hash_addr(__u64 seed, const union pk_addr *a, int v4)
+{
+	return v4 ? pk_hash_v4(seed, a->w[3])
+		  : pk_hash_v6(seed, a->q[0], a->q[1]);
+}
+
+/* The key of an address and port. IPv4: a bijection, no two are the same. */
+PK_INLINE __u64 pk_endpoint_key(__u64 seed, const union pk_addr *a, __u16 port)
+{
+	__u64 own = pk_mix(seed ^ 0x706f727473ULL);
+
+	if (pk_is_v4(a))
+		return pk_mix(own ^ ((__u64)a->w[3] << 16 | port));
+	return pk_mix(pk_hash_v6(own, a->q[0], a->q[1]) ^ port);
+}
+
 /*
  * Names: labels are joined from right to left, so that the hash of a suffix is
  * a step on the way to the hash of the name. Each label is given in lower case
- * without its length byte.
+ * without its length byte. Every word is mixed under what came before it, the
+ * seed first: no pair of labels collides under every seed.
  */
 PK_INLINE __u64 pk_name_begin(__u64 seed)
 {
 	return pk_mix(seed ^ 0x6e616d65ULL);
 }
 
+/* Up to 8 bytes, the first one lowest; 0 above them. */
+#ifdef __bpf__
+PK_INLINE __u64 pk_label_word(const __u8 *p, __u32 len)
+{
+	__u64 word = 0;
+
+	for (__u32 i = 0; i < 8 && i < len; i++)
+		word |= (__u64)p[i] << 8 * i;
+	return word;
+}
+#else
+/* Loads that overlap in the middle; little endian like all of picket. */
+PK_INLINE __u64 pk_label_word(const __u8 *p, __u32 len)
+{
+	__u32 low, high;
+	__u64 word;
+
+	if (len >= 8) {
+		__builtin_memcpy(&word, p, 8);
+		return word;
+	}
+	if (len >= 4) {
+		__builtin_memcpy(&low, p, 4);
+		__builtin_memcpy(&high, p + len - 4, 4);
+		return low | (__u64)high << 8 * (len - 4);
+	}
+	if (!len)
+		return 0;
+	return p[0] | (__u64)p[len >> 1] << 8 * (len >> 1) |
+	       (__u64)p[len - 1] << 8 * (len - 1);
+}
+#endif
+
 PK_INLINE __u64 pk_name_step(__u64 hash, const __u8 *label, __u32 len)
 {
-	__u64 h = hash + len; /* keyed: no pair of labels collides always */
+	__u64 h = hash + (len + 1) * 0x9e3779b97f4a7c15ULL;
+	__u32 at = 0;
 
-	for (__u32 i = 0; i < len && i < 63; i++)
-		h = (h ^ label[i]) * 0x100000001b3ULL;
-	return pk_mix(hash ^ h * 0x9e3779b97f4a7c15ULL);
+	for (; len - at > 8 && at < 56; at += 8)
+		h = pk_mix(h ^ pk_label_word(label + at, 8));
+	return pk_mix(h ^ pk_label_word(label + at, len - at));
 }
 
-/* The key under which a name that covers its subdomains is stored. */
+#ifndef __bpf__
+/*
+ * The same, faster: @before bytes in front of @label can be read. Labels have
+ * all lengths, so for most of them nothing here is left to be guessed.
+ */
+PK_INLINE __u64 pk_name_step_in(__u64 hash, const __u8 *label, __u32 len,
+				__u32 before)
+{
+	__u64 h = hash + (len + 1) * 0x9e3779b97f4a7c15ULL;
+	__u64 first, last, longer;
+
+	if (len - 1 > 15 || before + len < 8)
+		return pk_name_step(hash, label, len);
+	__builtin_memcpy(&last, label + len - 8, 8);
+	__builtin_memcpy(&first, len > 8 ? label : label + len - 8, 8);
+	longer = 0 - (__u64)(len > 8);
+	h = (pk_mix(h ^ first) & longer) | (h & ~longer);
+	return pk_mix(h ^ last >> (64 - 8 * (((len - 1) & 7) + 1)));
+}
+#endif
+
+/* The key of a name that covers its subdomains, and of *.name. */
 PK_INLINE __u64 pk_name_subdomains(__u64 hash)
 {
 	return hash ^ 0x5355424e414d4553ULL;
 }
 
-/* --- look-up ----------------------------------------------------------- */
+PK_INLINE __u64 pk_name_one_label(__u64 hash)
+{
+	return hash ^ 0x4f4e454c4142454cULL;
+}
+
+/* --- one block ----------------------------------------------------------- */
 
 /* May the block hold a key of this hash? One line is read. */
 PK_INLINE int pk_filter_passes(pk_image_lines *lines,
@@ -232,7 +329,7 @@ PK_INLINE __u32 pk_name_in_bucket(const struct pk_line *line, __u64 key)
 	return (__u32)id;
 }
 
-/* Look up behind the filter: id, PK_TOMBSTONE or PK_NO_SLOT. */
+/* Look up behind the filter: an id or PK_NO_SLOT. */
 PK_INLINE __u32 pk_exact_v4(pk_image_lines *lines,
 			    const struct pk_image_head *h, __u64 hash,
 			    __u32 key)
@@ -283,65 +380,109 @@ PK_INLINE __u32 pk_exact_name(pk_image_lines *lines,
 	return pk_name_in_bucket(pk_image_line(lines, h, two), key);
 }
 
-PK_INLINE int pk_is_v4(const union pk_addr *a)
+PK_INLINE __u32 pk_exact_addr(pk_image_lines *lines,
+			      const struct pk_image_head *h, __u64 hash,
+			      const union pk_addr *a, int v4)
 {
-	return a->q[0] == 0 && a->b[8] == 0 && a->b[9] == 0 &&
-	       a->b[10] == 0xff && a->b[11] == 0xff;
+	return v4 ? pk_exact_v4(lines, h, hash, a->w[3])
+		  : pk_exact_v6(lines, h, hash, a);
 }
 
-PK_INLINE __u64 pk_hash_addr(__u64 seed, const union pk_addr *a, int v4)
-{
-	return v4 ? pk_hash_v4(seed, a->w[3])
-		  : pk_hash_v6(seed, a->q[0], a->q[1]);
-}
-
-/* One block: id, PK_TOMBSTONE or PK_NO_SLOT. @hash is pk_hash_addr's. */
+/* One block: an id or PK_NO_SLOT. @hash is pk_hash_addr's. */
 PK_INLINE __u32 pk_image_addr(pk_image_lines *lines,
 			      const struct pk_image_head *h, __u64 hash,
 			      const union pk_addr *a, int v4)
 {
 	if (!h->items || !pk_filter_passes(lines, h, hash))
 		return PK_NO_SLOT;
-	return v4 ? pk_exact_v4(lines, h, hash, a->w[3])
-		  : pk_exact_v6(lines, h, hash, a);
+	return pk_exact_addr(lines, h, hash, a, v4);
 }
 
+/* @hash is the filter's: of the name alone; @key may be another of its keys. */
 PK_INLINE __u32 pk_image_name(pk_image_lines *lines,
-			      const struct pk_image_head *h, __u64 key)
+			      const struct pk_image_head *h, __u64 hash,
+			      __u64 key)
 {
-	if (!h->items || !pk_filter_passes(lines, h, key))
+	if (!h->items || !pk_filter_passes(lines, h, hash))
 		return PK_NO_SLOT;
 	return pk_exact_name(lines, h, key);
 }
 
-/* A base and the delta over it, as one packet sees them. */
+/* --- a base and the delta over it ---------------------------------------- */
+
+/* As one packet sees them. */
 struct pk_view {
 	pk_image_lines *base;
 	pk_image_lines *delta;
 	const struct pk_image_head *base_head;
 	const struct pk_image_head *delta_head;
+#ifdef __bpf__
+	__u64 word; /* the control word: what a global function needs */
+#else
 	__u64 generation;
+#endif
 };
 
-/* The delta speaks first: an addition, or a tombstone that hides the base. */
+/*
+ * What the delta says of an address (@delta: an id, not 0) joined with the
+ * base: slots are replaced or hidden, listed ports add up.
+ */
+PK_INLINE __u32 pk_join_ids(__u32 delta, __u32 base)
+{
+	__u32 ports = (delta | base) & PK_PORTS;
+
+	if (delta & (PK_SLOT_MAX | PK_TOMBSTONE))
+		return (delta & PK_SLOT_MAX) | ports;
+	return (base & PK_SLOT_MAX) | ports;
+}
+
+/* Which of the two may have keys of a hash. */
+enum { PK_IN_BASE = 1, PK_IN_DELTA = 2 };
+
+PK_INLINE __u32 pk_view_passes(const struct pk_view *v, __u64 hash)
+{
+	__u32 in = 0;
+
+	if (v->delta_head->items &&
+	    pk_filter_passes(v->delta, v->delta_head, hash))
+		in |= PK_IN_DELTA;
+	if (v->base_head->items &&
+	    pk_filter_passes(v->base, v->base_head, hash))
+		in |= PK_IN_BASE;
+	return in;
+}
+
+/* The id of an address: slot and PK_PORTS. @in is pk_view_passes(). */
+PK_INLINE __u32 pk_view_id(const struct pk_view *v, const union pk_addr *a,
+			   int v4, __u64 hash, __u32 in)
+{
+	__u32 delta = 0, base = 0;
+
+	if (in & PK_IN_DELTA)
+		delta = pk_exact_addr(v->delta, v->delta_head, hash, a, v4);
+	if (in & PK_IN_BASE)
+		base = pk_exact_addr(v->base, v->base_head, hash, a, v4);
+	return delta ? pk_join_ids(delta, base) : base;
+}
+
+/* The slot of the address itself, whatever its ports and prefixes. */
 PK_INLINE __u32 pk_view_addr(const struct pk_view *v, const union pk_addr *a)
 {
 	int v4 = pk_is_v4(a);
 	__u64 hash = pk_hash_addr(v->base_head->seed, a, v4);
-	__u32 id = pk_image_addr(v->delta, v->delta_head, hash, a, v4);
 
-	if (id)
-		return id == PK_TOMBSTONE ? PK_NO_SLOT : id;
-	return pk_image_addr(v->base, v->base_head, hash, a, v4);
+	return pk_view_id(v, a, v4, hash, pk_view_passes(v, hash)) &
+	       PK_SLOT_MAX;
 }
 
-PK_INLINE __u32 pk_view_name(const struct pk_view *v, __u64 key)
+/* The delta speaks first: an addition, or a tombstone that hides the base. */
+PK_INLINE __u32 pk_view_name(const struct pk_view *v, __u64 hash, __u64 key)
 {
-	__u32 id = pk_image_name(v->delta, v->delta_head, key);
+	__u32 id = pk_image_name(v->delta, v->delta_head, hash, key);
 
-	if (id)
-		return id == PK_TOMBSTONE ? PK_NO_SLOT : id;
-	return pk_image_name(v->base, v->base_head, key);
+	if (!id)
+		id = pk_image_name(v->base, v->base_head, hash, key);
+	return id & PK_SLOT_MAX;
 }
 
 /* --- the control word --------------------------------------------------- */

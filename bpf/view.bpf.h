@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * view: the active image pair in the kernel, and the look-up of a packet's two
- * addresses in it. For the programs and for the bench that measures them.
+ * ends in it. For the programs and for the bench that measures them.
  */
 #ifndef PK_BPF_VIEW_BPF_H
 #define PK_BPF_VIEW_BPF_H
 
 #include "bpf/image.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/match.h"
 
 #define PK_NO_VIEW (~0ULL)
 
@@ -20,37 +21,69 @@ PK_INLINE __u64 pk_read_word(void)
 	return c ? *(volatile __u64 *)&c->word : 0;
 }
 
+/* An empty delta is not looked up: nothing reads its lines. */
 PK_INLINE int pk_view_of(struct pk_view *v, __u64 word)
 {
 	__u32 zero = 0, base = pk_word_base(word), delta = pk_word_delta(word);
 	struct pk_control *c = bpf_map_lookup_elem(&control, &zero);
 
-	if (!c)
+	if (!c || delta >= PK_IMAGE_SLOTS)
 		return -1;
-	v->base = bpf_map_lookup_elem(&images, &base);
-	v->delta = bpf_map_lookup_elem(&images, &delta);
-	if (!v->base || !v->delta || base >= PK_IMAGE_SLOTS ||
-	    delta >= PK_IMAGE_SLOTS)
-		return -1;
+	v->word = word;
 	v->base_head = &c->heads[base];
 	v->delta_head = &c->heads[delta];
+	v->base = bpf_map_lookup_elem(&images, &base);
+	v->delta = v->base;
+	if (v->delta_head->items | v->delta_head->remap_buckets)
+		v->delta = bpf_map_lookup_elem(&images, &delta);
+	if (!v->base || !v->delta)
+		return -1;
 	return v->base_head->magic == PK_IMAGE_MAGIC ? 0 : -1;
 }
 
 /*
- * The slots of source (low half) and destination, or PK_NO_VIEW. A global
- * function: the verifier takes it once, not once a caller's path. The word
- * was read once, so both look-ups see one generation.
+ * The slot of one end that passed a filter or may lie in a prefix. A global
+ * function: the verifier takes it once, not once a caller's path.
+ */
+__noinline __u32 find_end(const union pk_addr *a, __u64 word, __u64 hash,
+			  __u32 in, __u32 port)
+{
+	struct pk_end end = { .hash = hash, .in = in, .port = port };
+	struct pk_view v;
+
+	if (!a || pk_view_of(&v, word))
+		return PK_NO_SLOT;
+	end.v4 = pk_is_v4(a);
+	return pk_view_finish(&v, a, &end);
+}
+
+/*
+ * The slots of source (low half) and destination, or PK_NO_VIEW. The word was
+ * read once, so both look-ups see one generation.
  */
 __noinline __u64 find_pair(const struct pk_flow_key *key, __u64 word)
 {
+	struct pk_end src = { 0 }, dst = { 0 };
 	struct pk_view v;
-	__u64 dst;
+	__u64 pair = 0;
+	int src_may, dst_may;
 
 	if (!key || !word || pk_view_of(&v, word))
 		return PK_NO_VIEW;
-	dst = pk_view_addr(&v, &key->dst);
-	return pk_view_addr(&v, &key->src) | dst << 32;
+	dst_may = pk_view_begin(&v, &key->dst, &dst);
+	src_may = pk_view_begin(&v, &key->src, &src);
+	if (!(src_may | dst_may))
+		return 0;
+	if (pk_names_ports(key->proto)) {
+		src.port = key->sport;
+		dst.port = key->dport;
+	}
+	if (dst_may)
+		pair = find_end(&key->dst, word, dst.hash, dst.in, dst.port);
+	pair <<= 32;
+	if (src_may)
+		pair |= find_end(&key->src, word, src.hash, src.in, src.port);
+	return pair;
 }
 
 #endif /* PK_BPF_VIEW_BPF_H */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "dataplane/shared.h"
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 enum message_type { HELLO = 1, CONFIG, READY, SAY, STOP };
 

@@ -61,7 +61,7 @@ struct pk_uplink_conf {
 	struct pk_flow_conf flow;
 };
 
-struct pk_images; /* ioc/images.h */
+struct pk_images; /* ioc/image/images.h */
 
 /* A connected plane's side. */
 struct pk_uplink {

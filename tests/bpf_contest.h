@@ -59,18 +59,65 @@ static inline uint64_t frames_wanted(void)
 	return n ? n : 1;
 }
 
-/* Every second host of the grammar, and many that nobody meets. */
+/* Host @n as an indicator of its own, of its port, or of what is around it. */
+static inline struct pk_indicator about_host(uint32_t n, bool six)
+{
+	struct pk_indicator ind;
+
+	pk_indicator_init(&ind);
+	ind.type = six ? PK_INDICATOR_IPV6 : PK_INDICATOR_IPV4;
+	pk_grammar_host(RIG_SEED, n, six, ind.addr.b);
+	return ind;
+}
+
+static inline struct pk_indicator port_of_host(uint32_t n, bool six)
+{
+	static const uint16_t ports[] = { 80, 443, 22, 53 };
+	struct pk_indicator ind = about_host(n, six);
+
+	ind.type = PK_INDICATOR_IP_PORT;
+	ind.port = ports[n / 3 % 4];
+	return ind;
+}
+
+static inline struct pk_indicator net_of_host(uint32_t n, bool six)
+{
+	static const uint8_t four[] = { 24, 31, 9, 20, 16, 28, 12, 7 };
+	static const uint8_t sixes[] = { 64, 32, 48, 127, 12, 96, 50, 20 };
+	struct pk_indicator ind = about_host(n, six);
+
+	ind.bits = six ? sixes[n / 5 % 8] : four[n / 5 % 8];
+	ind.type = six ? PK_INDICATOR_IPV6_NET : PK_INDICATOR_IPV4_NET;
+	for (unsigned i = ind.bits + (six ? 0U : 96U); i < 128; i++)
+		ind.addr.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	return ind;
+}
+
+/* List the host or not, and some of its ports and surroundings. */
+static inline void list_host(struct rig *r, uint32_t n, bool six)
+{
+	struct pk_indicator ind = about_host(n, six);
+
+	if (n % 4 == 0)
+		rig_add(r, &ind);
+	ind = port_of_host(n, six);
+	if (n % 3 == 0)
+		rig_add(r, &ind);
+	ind = net_of_host(n, six);
+	if (n % 20 == 0 || (n > 3500 && n % 5 == 0))
+		rig_add(r, &ind);
+}
+
+/* Some hosts of the grammar, and many that nobody meets. */
 static inline void list_hosts(struct rig *r)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	uint64_t random = 9;
 	uint8_t a[16];
 
-	for (uint32_t n = 0; n < PK_GRAMMAR_HOSTS; n += 2) {
-		pk_grammar_host(RIG_SEED, n, false, a);
-		rig_list(r, a);
-		pk_grammar_host(RIG_SEED, n, true, a);
-		rig_list(r, a);
+	for (uint32_t n = 0; n < PK_GRAMMAR_HOSTS; n++) {
+		list_host(r, n, false);
+		list_host(r, n, true);
 	}
 	for (uint32_t i = 0; i < RANDOM_INDICATORS; i++) {
 		uint64_t q[2] = { pk_splitmix_next(&random),
@@ -83,22 +130,38 @@ static inline void list_hosts(struct rig *r)
 	}
 }
 
-/* A delta that takes some back and adds others. */
+/* A delta that takes some back and adds others, of every kind. */
+static inline void change_host(struct rig *r, uint32_t n, bool six)
+{
+	struct pk_indicator ind = about_host(n, six);
+
+	if (n % 8 == 0)
+		pk_store_del(r->store, &ind, PK_ALL_FEEDS);
+	else if (n % 8 == 1)
+		rig_add(r, &ind);
+	ind = port_of_host(n, six);
+	if (n % 9 == 0)
+		pk_store_del(r->store, &ind, PK_ALL_FEEDS);
+	else if (n % 9 == 1)
+		rig_add(r, &ind);
+	ind = net_of_host(n, six);
+	if (n % 40 == 0)
+		pk_store_del(r->store, &ind, PK_ALL_FEEDS);
+	else if (n % 40 == 1)
+		rig_add(r, &ind);
+}
+
 static inline void change_hosts(struct rig *r)
 {
 	struct pk_block delta = { 0 };
-	struct pk_indicator ind;
 
-	for (uint32_t n = 0; n < 400; n += 4) {
-		pk_indicator_init(&ind);
-		ind.type = PK_INDICATOR_IPV4;
-		pk_grammar_host(RIG_SEED, n, false, ind.addr.b);
-		assert_int_equal(pk_store_del(r->store, &ind, PK_ALL_FEEDS), 0);
-		pk_grammar_host(RIG_SEED, n + 1, true, ind.addr.b);
-		rig_list(r, ind.addr.b);
+	for (uint32_t n = 0; n < 800; n++) {
+		change_host(r, n, false);
+		change_host(r, n, true);
 	}
 	assert_int_equal(pk_builder_delta(r->store, &delta), 0);
-	assert_int_equal(delta.head->items, 200);
+	assert_true(delta.head->remap_buckets > 0 && delta.head->net4_root &&
+		    delta.head->net6_root);
 	assert_int_equal(pk_images_publish_delta(r->images, &delta), 0);
 	pk_block_free(&delta);
 }

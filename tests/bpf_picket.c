@@ -25,6 +25,7 @@
 #include "tests/bpf_contest.h"
 #include "tests/bpf_rig.h"
 #include "tests/parse_rows.h"
+#include "tests/prefix_rows.h"
 #include "tools/gen/splitmix.h"
 
 enum {
@@ -212,6 +213,112 @@ static void a_hit_is_reported_once_a_line_role_and_generation(void **state)
 	assert_true(r->count->hit_packets_dst == 40);
 	assert_true(r->count->hit_offered == 7);
 	assert_true(r->count->hit_submitted == 7);
+	rig_free(r);
+}
+
+/* --- prefixes and ports ------------------------------------------------------------- */
+
+/* A TCP SYN of IPv6, or of IPv4 if the source is mapped. */
+static uint32_t make_syn(uint8_t *frame, const union pk_addr *src,
+			 const union pk_addr *dst)
+{
+	uint32_t len = make_tcp(frame, 1000);
+
+	if (pk_is_v4(src)) {
+		memcpy(frame + 26, &src->b[12], 4);
+		memcpy(frame + 30, &dst->b[12], 4);
+		return len;
+	}
+	memmove(frame + 14 + 40, frame + 14 + 20, 20);
+	memset(frame + 12, 0, 2 + 40);
+	frame[12] = 0x86;
+	frame[13] = 0xdd;
+	frame[14] = 0x60;
+	frame[19] = 20;
+	frame[20] = 6;
+	frame[21] = 64;
+	memcpy(frame + 22, src->b, 16);
+	memcpy(frame + 38, dst->b, 16);
+	return 14 + 40 + 20;
+}
+
+/* The slot that was reported for the source of the last frame, or 0. */
+static uint32_t source_hit(struct rig *r)
+{
+	uint32_t slot = 0;
+
+	rig_drain(r);
+	for (uint32_t i = 0; i < r->alerts.count; i++)
+		if (hit_at(r, i).role == PK_ROLE_SOURCE)
+			slot = hit_at(r, i).slot;
+	rig_forget(&r->alerts);
+	return slot;
+}
+
+/* X29: the rows that test_prefixes.c has in user space. */
+static void every_row_of_prefixes_holds_in_the_kernel(void **state)
+{
+	struct rig *r = rig_new(0, NULL, NULL);
+	uint8_t frame[RIG_FRAME_MAX];
+	struct world w;
+
+	(void)state;
+	world_init(&w, 1, PREFIX_INDICATORS);
+	w.seed = RIG_SEED;
+	prefix_rows_fill(&w);
+	for (int wide = 0; wide < 2; wide++) {
+		w.item[w.count - 1].live = w.item[w.count - 2].live = wide;
+		world_build_base(&w);
+		assert_int_equal(pk_images_publish_base(r->images, &w.base), 0);
+		rig_show(r);
+		for (unsigned i = 0; i < PREFIX_ROWS / 2; i++) {
+			const struct prefix_row *row = &prefix_rows[i];
+			union pk_addr a = prefix_addr(row->addr);
+			union pk_addr b = prefix_addr(pk_is_v4(&a) ? "9.9.9.9"
+								   : "2003::9");
+			uint32_t len = make_syn(frame, &a, &b);
+
+			rig_run(r, frame, len, SECOND + i, i);
+			assert_int_equal(source_hit(r),
+					 prefix_row_slot(row, wide));
+		}
+	}
+	world_fini(&w);
+	rig_free(r);
+}
+
+/* Ports 80 and 81 of A are listed, A is in a prefix; then A itself. */
+static void a_port_comes_before_its_address_in_the_kernel(void **state)
+{
+	static const uint16_t ports[] = { 80, 81, 82 };
+	struct rig *r = rig_new(0, NULL, NULL);
+	uint8_t frame[RIG_FRAME_MAX];
+	struct pk_indicator ind;
+	uint32_t slot[3], len, n = 0;
+
+	(void)state;
+	pk_indicator_init(&ind);
+	memcpy(ind.addr.b, host_a, 16);
+	ind.type = PK_INDICATOR_IP_PORT;
+	ind.port = 80;
+	slot[0] = rig_add(r, &ind);
+	ind.port = 81;
+	slot[1] = rig_add(r, &ind);
+	ind.type = PK_INDICATOR_IPV4_NET;
+	ind.port = 0;
+	ind.bits = 24;
+	ind.addr.b[15] = 0;
+	slot[2] = rig_add(r, &ind);
+	for (int listed = 0; listed < 2; listed++) {
+		if (listed)
+			slot[2] = rig_list(r, host_a);
+		rig_publish(r);
+		for (int i = 0; i < 3; i++) {
+			len = make_tcp(frame, ports[i]);
+			rig_run(r, frame, len, SECOND, n++);
+			assert_int_equal(source_hit(r), slot[i]);
+		}
+	}
 	rig_free(r);
 }
 
@@ -576,6 +683,8 @@ int main(void)
 		cmocka_unit_test(a_hit_says_what_was_seen),
 		cmocka_unit_test(
 			a_hit_is_reported_once_a_line_role_and_generation),
+		cmocka_unit_test(every_row_of_prefixes_holds_in_the_kernel),
+		cmocka_unit_test(a_port_comes_before_its_address_in_the_kernel),
 		cmocka_unit_test(a_closed_line_leaves_with_its_sums),
 		cmocka_unit_test(a_sweep_hands_on_what_is_due_and_nothing_else),
 		cmocka_unit_test(dns_frames_are_sampled_up_to_a_limit),

@@ -31,9 +31,9 @@
 #include "bpf/abi.h"
 #include "bpf/flow.h"
 #include "dataplane/xdp/object.h"
-#include "ioc/builder.h"
-#include "ioc/images.h"
-#include "ioc/store.h"
+#include "ioc/image/builder.h"
+#include "ioc/image/images.h"
+#include "ioc/store/store.h"
 
 enum {
 	RIG_META = sizeof(struct pk_replay_meta),
@@ -188,20 +188,24 @@ static inline struct rig *rig_new(uint32_t ring_bytes,
 	return r;
 }
 
+/* Let the kernel see the images, if it does not yet. */
+static inline void rig_show(struct rig *r)
+{
+	if (!r->target.control->word)
+		assert_int_equal(pk_images_add_target(r->images, &r->target),
+				 1);
+}
+
 /* Build what the store holds and let the kernel see it. */
 static inline void rig_publish(struct rig *r)
 {
 	struct pk_block base = { 0 };
-	int number;
 
 	assert_int_equal(pk_builder_base(r->store, &base), 0);
 	pk_store_settle(r->store);
 	assert_int_equal(pk_images_publish_base(r->images, &base), 0);
 	pk_block_free(&base);
-	if (r->target.control->word)
-		return;
-	number = pk_images_add_target(r->images, &r->target);
-	assert_int_equal(number, 1);
+	rig_show(r);
 }
 
 static inline void rig_free(struct rig *r)
@@ -222,19 +226,25 @@ static inline void rig_free(struct rig *r)
 	free(r);
 }
 
+/* List an indicator, which may be there already; its slot. */
+static inline uint32_t rig_add(struct rig *r, const struct pk_indicator *ind)
+{
+	uint32_t slot = 0;
+	int err = pk_store_add(r->store, ind, &slot);
+
+	assert_true(err == 0 || err == -EEXIST);
+	return slot;
+}
+
 /* List an address; its slot. */
 static inline uint32_t rig_list(struct rig *r, const uint8_t addr[16])
 {
 	struct pk_indicator ind;
-	uint32_t slot = 0;
-	int err;
 
 	pk_indicator_init(&ind);
 	memcpy(ind.addr.b, addr, 16);
 	ind.type = pk_is_v4(&ind.addr) ? PK_INDICATOR_IPV4 : PK_INDICATOR_IPV6;
-	err = pk_store_add(r->store, &ind, &slot);
-	assert_true(err == 0 || err == -EEXIST);
-	return slot;
+	return rig_add(r, &ind);
 }
 
 /* --- running -------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "bpf/flow.h"
-#include "bpf/image.h"
+#include "bpf/match.h"
 #include "bpf/parse.h"
 #include "tests/bpf_rig.h"
 
@@ -88,15 +88,15 @@ static inline void model_sample(struct model *m, const struct model_frame *f)
 	m->count.sample_submitted++;
 }
 
-/* The slot of an address, counted. */
+/* The slot of an address and its port, counted. */
 static inline uint32_t model_find(struct model *m, const union pk_addr *a,
-				  __u64 *packets)
+				  uint16_t port, __u64 *packets)
 {
 	struct pk_view v;
 	uint32_t slot;
 
 	pk_images_view(m->images, &v);
-	slot = pk_view_addr(&v, a);
+	slot = pk_view_match(&v, a, port);
 	if (slot) {
 		++*packets;
 		m->hits[slot]++;
@@ -139,6 +139,7 @@ static inline void model_flow(struct model *m, const struct model_frame *f,
 static inline void model_run(struct model *m, struct model_frame *f)
 {
 	struct pk_packet *p = &f->packet;
+	uint16_t sport = 0, dport = 0;
 	uint32_t src, dst;
 
 	m->count.seen++;
@@ -148,8 +149,12 @@ static inline void model_run(struct model *m, struct model_frame *f)
 	if (!(p->layers & PK_HAS_IP))
 		return;
 	p->key.port = RIG_PORT;
-	src = model_find(m, &p->key.src, &m->count.hit_packets_src);
-	dst = model_find(m, &p->key.dst, &m->count.hit_packets_dst);
+	if (p->key.proto == 6 || p->key.proto == 17 || p->key.proto == 132) {
+		sport = p->key.sport;
+		dport = p->key.dport;
+	}
+	src = model_find(m, &p->key.src, sport, &m->count.hit_packets_src);
+	dst = model_find(m, &p->key.dst, dport, &m->count.hit_packets_dst);
 	model_flow(m, f, src, dst);
 	if (pk_wants_sample(p))
 		model_sample(m, f);

@@ -26,9 +26,9 @@
 #include "dataplane/inspect/flows.h"
 #include "dataplane/record.h"
 #include "dataplane/uplink.h"
-#include "ioc/builder.h"
-#include "ioc/images.h"
-#include "ioc/store.h"
+#include "ioc/image/builder.h"
+#include "ioc/image/images.h"
+#include "ioc/store/store.h"
 
 enum {
 	ARGS = 24,
@@ -63,7 +63,6 @@ static void publish_listed(struct rig *r)
 	struct pk_store *store;
 
 	pk_indicator_init(&ind);
-	ind.threat_type = "";
 	assert_int_equal(pk_store_new(&store, conf.seed), 0);
 	pk_indicator_parse_addr(&ind, LISTED, strlen(LISTED));
 	assert_int_equal(pk_store_add(store, &ind, NULL), 0);

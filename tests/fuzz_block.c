@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ioc/builder.h"
+#include "bpf/match.h"
+#include "ioc/image/block.h"
+#include "ioc/image/lookup.h"
 #include "ioc/name.h"
 
 static void look(const struct pk_view *v, const uint8_t *data, size_t size)
@@ -18,12 +20,13 @@ static void look(const struct pk_view *v, const uint8_t *data, size_t size)
 
 	for (size_t at = 0; at + 16 <= size; at += 16) {
 		memcpy(&addr, data + at, 16);
-		pk_view_addr(v, &addr);
+		pk_view_match(v, &addr, (uint16_t)at);
 		addr.q[0] = 0;
 		addr.w[2] = 0;
 		addr.b[10] = addr.b[11] = 0xff;
-		pk_view_addr(v, &addr);
-		pk_view_name(v, addr.q[1]);
+		pk_view_match(v, &addr, (uint16_t)at);
+		pk_view_name(v, addr.q[1], addr.q[0]);
+		pk_view_value(v, addr.q[1]);
 	}
 	pk_name_find(v, name, NULL);
 }
@@ -32,11 +35,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint32_t count = (uint32_t)(size / sizeof(struct pk_line));
 	struct pk_line *lines;
+	struct pk_build_report report;
 	struct pk_image_head head;
 	struct pk_view v;
 	int sound;
 
-	if (!count)
+	if (count < PK_HEAD_LINES)
 		return pk_block_check(NULL, 0) == 0;
 	lines = aligned_alloc(64, count * sizeof(*lines));
 	if (!lines)
@@ -46,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sound = !pk_block_check(lines, count);
 	if (sound && head.lines > count)
 		abort();
+	if (sound)
+		pk_block_report(lines, &report);
 	if (head.lines > count)
 		head.lines = count;
 	v = (struct pk_view){ lines, lines, &head, &head, 1 };

@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
-#include "bpf/image.h"
+#include "bpf/match.h"
 #include "tools/gen/splitmix.h"
 
 enum { SEED = 99, BUCKETS = 8, BLOCK_LINES = 64, KEYS = 24 };
 
-/* Line 0 is the head; then 4 lines of filter, then 8 of each table. */
+/* Lines 0 and 1 are the head; then 4 lines of filter, then 8 of each table. */
 struct block {
 	struct pk_line line[BLOCK_LINES];
 	struct pk_image_head head;
@@ -29,14 +29,15 @@ static void begin(struct block *b)
 	memset(b, 0, sizeof(*b));
 	b->head = (struct pk_image_head){
 		.magic = PK_IMAGE_MAGIC,
-		.lines = 5 + 3 * BUCKETS,
-		.filter_line = 1,
+		.lines = 6 + 3 * BUCKETS,
+		.shared_lines = 6 + 3 * BUCKETS,
+		.filter_line = PK_HEAD_LINES,
 		.filter_words = 32,
-		.v4_line = 5,
+		.v4_line = 6,
 		.v4_buckets = BUCKETS,
-		.v6_line = 5 + BUCKETS,
+		.v6_line = 6 + BUCKETS,
 		.v6_buckets = BUCKETS,
-		.name_line = 5 + 2 * BUCKETS,
+		.name_line = 6 + 2 * BUCKETS,
 		.name_buckets = BUCKETS,
 		.seed = SEED,
 	};
@@ -281,6 +282,23 @@ static void every_byte_of_a_label_counts(void **state)
 	}
 }
 
+static void the_faster_step_gives_the_same(void **state)
+{
+	uint64_t random = 8;
+	uint8_t bytes[128];
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		uint64_t r = pk_splitmix_next(&random);
+		uint32_t len = r % 64, before = (uint32_t)(r >> 8) % 20;
+
+		for (uint32_t k = 0; k < before + len; k++)
+			bytes[k] = (uint8_t)(r >> (k % 50));
+		assert_true(pk_name_step_in(r, bytes + before, len, before) ==
+			    pk_name_step(r, bytes + before, len));
+	}
+}
+
 /* --- look-up ---------------------------------------------------------------------- */
 
 static void a_key_is_found_in_every_way_of_both_buckets(void **state)
@@ -299,13 +317,14 @@ static void a_key_is_found_in_every_way_of_both_buckets(void **state)
 		put_name(&b, name, PK_SLOT_MAX, i % PK_NAME_WAYS, i >= 8);
 		assert_int_equal(look(&b, &a), 7);
 		assert_int_equal(look(&b, &six), 8);
-		assert_int_equal(pk_image_name(b.line, &b.head, name),
+		assert_int_equal(pk_image_name(b.line, &b.head, name, name),
 				 PK_SLOT_MAX);
 		a.w[3] ^= 0x100;
 		six.b[14] = 1;
 		assert_int_equal(look(&b, &a), 0);
 		assert_int_equal(look(&b, &six), 0);
-		assert_int_equal(pk_image_name(b.line, &b.head, name ^ 1), 0);
+		assert_int_equal(
+			pk_image_name(b.line, &b.head, name ^ 1, name ^ 1), 0);
 	}
 }
 
@@ -316,11 +335,11 @@ static void free_places_do_not_match_the_zero_address(void **state)
 
 	(void)state;
 	begin(&b);
-	memset(&b.line[1], 0xff, 4 * sizeof(struct pk_line));
+	memset(&b.line[PK_HEAD_LINES], 0xff, 4 * sizeof(struct pk_line));
 	b.head.items = 1;
 	assert_int_equal(look(&b, &four), 0);
 	assert_int_equal(look(&b, &six), 0);
-	assert_int_equal(pk_image_name(b.line, &b.head, 0), 0);
+	assert_int_equal(pk_image_name(b.line, &b.head, 0, 0), 0);
 	put_v4(&b, 0, 3, 7, true);
 	put_v6(&b, &six, 4, 2, true);
 	assert_int_equal(look(&b, &four), 3);
@@ -336,12 +355,14 @@ static void an_absent_table_holds_nothing(void **state)
 
 	(void)state;
 	begin(&b);
-	memset(&b.line[1], 0xff, sizeof(b.line) - sizeof(b.line[0]));
+	memset(&b.line[PK_HEAD_LINES], 0xff,
+	       sizeof(b.line) - PK_HEAD_LINES * sizeof(b.line[0]));
 	b.head.items = 1;
 	b.head.v4_buckets = b.head.v6_buckets = b.head.name_buckets = 0;
 	assert_int_equal(look(&b, &four), 0);
 	assert_int_equal(look(&b, &six), 0);
-	assert_int_equal(pk_image_name(b.line, &b.head, UINT64_MAX), 0);
+	assert_int_equal(pk_image_name(b.line, &b.head, UINT64_MAX, UINT64_MAX),
+			 0);
 }
 
 static void without_items_no_line_is_read(void **state)
@@ -352,7 +373,7 @@ static void without_items_no_line_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(pk_view_addr(&v, &four), 0);
-	assert_int_equal(pk_view_name(&v, 1), 0);
+	assert_int_equal(pk_view_name(&v, 1, 1), 0);
 }
 
 /* The slow twin: every place of every bucket, filter or not. */
@@ -400,10 +421,11 @@ static void a_corrupt_head_reads_nothing_outside(void **state)
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
 		struct pk_image_head head;
-		uint64_t words[8];
+		uint64_t words[sizeof(head) / 8];
+		struct pk_view v;
 		union pk_addr a;
 
-		for (int k = 0; k < 8; k++)
+		for (size_t k = 0; k < sizeof(head) / 8; k++)
 			words[k] = pk_splitmix_next(&random) >> (random & 63);
 		memcpy(&head, words, sizeof(head));
 		memset(lines, i & 1 ? 0xff : 0, COUNT * sizeof(*lines));
@@ -411,9 +433,14 @@ static void a_corrupt_head_reads_nothing_outside(void **state)
 		head.lines = (uint32_t)(i % (COUNT + 1));
 		a.q[0] = i & 2 ? pk_splitmix_next(&random) : 0;
 		a.q[1] = pk_splitmix_next(&random);
+		v = (struct pk_view){ lines, lines, &head, &head, 1 };
 		pk_image_addr(lines, &head, pk_hash_addr(1, &a, 0), &a, 0);
 		pk_image_addr(lines, &head, pk_hash_addr(1, &a, 1), &a, 1);
-		pk_image_name(lines, &head, a.q[1]);
+		pk_view_match(&v, &a, 80);
+		a.q[0] = 0;
+		a.w[2] = 0xffff0000;
+		pk_view_match(&v, &a, 80);
+		pk_image_name(lines, &head, a.q[1], a.q[0]);
 	}
 	free(lines);
 }
@@ -455,14 +482,14 @@ static void the_delta_speaks_before_the_base(void **state)
 	assert_int_equal(pk_view_addr(&v, &d), 30);
 	assert_int_equal(pk_view_addr(&v, &six), 40);
 	assert_int_equal(pk_view_addr(&v, &six_gone), PK_NO_SLOT);
-	assert_int_equal(pk_view_name(&v, 77), PK_NO_SLOT);
-	assert_int_equal(pk_view_name(&v, 78), 6);
-	assert_int_equal(pk_view_name(&v, 79), 50);
+	assert_int_equal(pk_view_name(&v, 77, 77), PK_NO_SLOT);
+	assert_int_equal(pk_view_name(&v, 78, 78), 6);
+	assert_int_equal(pk_view_name(&v, 79, 79), 50);
 	delta.head.items = 0; /* an empty delta says nothing */
 	assert_int_equal(pk_view_addr(&v, &a), 1);
 	assert_int_equal(pk_view_addr(&v, &c), 2);
 	assert_int_equal(pk_view_addr(&v, &d), PK_NO_SLOT);
-	assert_int_equal(pk_view_name(&v, 77), 5);
+	assert_int_equal(pk_view_name(&v, 77, 77), 5);
 }
 
 static void a_tombstone_without_a_base_hides_nothing_else(void **state)
@@ -495,6 +522,7 @@ int main(void)
 		cmocka_unit_test(
 			a_name_hash_depends_on_labels_and_their_borders),
 		cmocka_unit_test(every_byte_of_a_label_counts),
+		cmocka_unit_test(the_faster_step_gives_the_same),
 		cmocka_unit_test(a_key_is_found_in_every_way_of_both_buckets),
 		cmocka_unit_test(free_places_do_not_match_the_zero_address),
 		cmocka_unit_test(an_absent_table_holds_nothing),

@@ -19,8 +19,9 @@
 
 #include <cmocka.h>
 
-#include "ioc/images.h"
-#include "ioc/store.h"
+#include "ioc/image/images.h"
+#include "ioc/image/lookup.h"
+#include "ioc/store/store.h"
 
 enum { SEED = 4711, MARKS = 200 };
 
@@ -263,6 +264,7 @@ static void a_target_gets_the_active_pair_and_what_follows(void **state)
 	pk_block_free(&delta);
 }
 
+/* X28 */
 static void a_small_target_slot_is_named_and_can_be_replaced(void **state)
 {
 	struct pk_block base = make_block(0, 0);
@@ -291,6 +293,84 @@ static void a_small_target_slot_is_named_and_can_be_replaced(void **state)
 	pk_images_free(m);
 	free(o);
 	pk_block_free(&base);
+}
+
+/* A value table of its own, behind what the kernel needs. */
+static unsigned values(const void *arg, uint32_t *cursor, struct pk_key *keys,
+		       unsigned max)
+{
+	unsigned n = 0;
+
+	for (; n < max && *cursor < MARKS; n++) {
+		keys[n] = (struct pk_key){ .id = ++*cursor };
+		keys[n].q[0] = pk_mix(*cursor);
+		keys[n].table = arg ? PK_TABLE_VALUE : PK_TABLE_NAME;
+		keys[n].hash = keys[n].q[0];
+	}
+	return n;
+}
+
+static void a_kernel_gets_no_more_than_it_needs(void **state)
+{
+	struct pk_key_source source = { values, "", SEED, NULL };
+	struct pk_images *m = new_images(NULL, NULL);
+	struct other *o = aligned_alloc(64, sizeof(*o));
+	struct pk_block b = { 0 };
+	struct pk_image_target t;
+	struct pk_view v;
+	uint32_t slot;
+
+	(void)state;
+	assert_int_equal(pk_builder_build(&source, &b), 0);
+	assert_true(b.head->shared_lines < b.count);
+	t = target_in(o, b.head->shared_lines);
+	assert_int_equal(pk_images_add_target(m, &t), 1);
+	assert_int_equal(pk_images_publish_base(m, &b), 0);
+	slot = pk_word_base(o->control.word);
+	assert_memory_equal(o->line[slot], b.lines,
+			    b.head->shared_lines * 64ULL);
+	assert_int_equal(o->control.heads[slot].lines, b.head->shared_lines);
+	assert_int_equal(o->control.heads[slot].value_buckets, 0);
+	pk_images_view(m, &v);
+	assert_int_equal(pk_view_value(&v, pk_mix(7)), 7);
+	v = view_in(o);
+	assert_int_equal(pk_view_value(&v, pk_mix(7)), 0);
+	t = target_in(o, b.head->shared_lines);
+	t.whole = 1; /* there is no room for all of it */
+	assert_int_equal(pk_images_add_target(m, &t), -ENOSPC);
+	assert_int_equal(pk_images_shortage(m)->lines, b.count);
+	pk_block_free(&b);
+	pk_images_free(m);
+	free(o);
+}
+
+static void what_was_prepared_is_published_and_nothing_else(void **state)
+{
+	struct pk_block a = make_block(0, 3), b = make_block(0, 5);
+	struct pk_block delta = make_block(1, 7);
+	struct pk_images *m = new_images(NULL, NULL);
+	struct pk_image_shortage shortage;
+	struct pk_view v;
+
+	(void)state;
+	assert_int_equal(pk_images_prepare(m, &a, &shortage), 0);
+	pk_images_view(m, &v);
+	assert_int_equal(offset_of(&v, 0), -1); /* not yet */
+	assert_int_equal(pk_images_publish_delta(m, &delta), 0);
+	assert_int_equal(pk_images_publish_base(m, &a), 0);
+	pk_images_view(m, &v);
+	assert_int_equal(offset_of(&v, 0), 3);
+	/* Another block, be it at the same place in memory, is copied. */
+	assert_int_equal(pk_images_prepare(m, &a, &shortage), 0);
+	assert_int_equal(a.count, b.count);
+	memcpy(a.lines, b.lines, a.count * 64ULL);
+	assert_int_equal(pk_images_publish_base(m, &a), 0);
+	pk_images_view(m, &v);
+	assert_int_equal(offset_of(&v, 0), 5);
+	pk_block_free(&a);
+	pk_block_free(&b);
+	pk_block_free(&delta);
+	pk_images_free(m);
 }
 
 /* --- other processes ---------------------------------------------------- */
@@ -473,6 +553,9 @@ int main(void)
 			a_target_gets_the_active_pair_and_what_follows),
 		cmocka_unit_test(
 			a_small_target_slot_is_named_and_can_be_replaced),
+		cmocka_unit_test(a_kernel_gets_no_more_than_it_needs),
+		cmocka_unit_test(
+			what_was_prepared_is_published_and_nothing_else),
 		cmocka_unit_test(nobody_else_can_write_the_images),
 		cmocka_unit_test(hits_are_counted_across_processes),
 		cmocka_unit_test(

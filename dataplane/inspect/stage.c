@@ -9,6 +9,7 @@
 #include "bpf/flow.h"
 #include "dataplane/inspect/dns.h"
 #include "dataplane/inspect/flows.h"
+#include "ioc/image/lookup.h"
 #include "ioc/name.h"
 
 enum { WAITING_FIRST = 256 };

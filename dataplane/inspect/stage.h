@@ -21,7 +21,7 @@
 #include "dataplane/ring.h"
 #include "dataplane/stats.h"
 #include "dataplane/uplink.h"
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 struct pk_stage;
 

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "bpf/flow.h"
+#include "bpf/match.h"
 #include "bpf/parse.h"
 #include "dataplane/inspect/stage.h"
+#include "ioc/image/lookup.h"
 
 enum { LOST = -1 };
 
@@ -24,6 +26,7 @@ struct pk_worker {
 	uint32_t src[PK_BURST];
 	uint32_t dst[PK_BURST];
 	uint64_t hash[PK_BURST];
+	struct pk_endpoint end[2 * PK_BURST];
 	struct pk_sample_event sample;
 	uint8_t sample_bytes[PK_SAMPLE_BYTES];
 };
@@ -175,17 +178,7 @@ static void decode(struct pk_worker *w, const struct pk_worker_frame *f,
 		__builtin_prefetch(&w->lines[pk_flow_set(w->hash[i])], 1);
 }
 
-/* --- look-up: filter words first, for the whole burst --------------------- */
-
-static void prefetch_addr(const struct pk_view *v, const union pk_addr *a)
-{
-	int v4 = pk_is_v4(a);
-	uint64_t hash = pk_hash_addr(v->base_head->seed, a, v4);
-	uint32_t word = pk_filter_word(hash, v->base_head->filter_words);
-	uint32_t line = v->base_head->filter_line + (word >> 3);
-
-	__builtin_prefetch(pk_image_line(v->base, v->base_head, line));
-}
+/* --- look-up: all ends of the burst together ------------------------------- */
 
 static void count_hits(struct pk_worker *w, uint32_t i)
 {
@@ -199,19 +192,43 @@ static void count_hits(struct pk_worker *w, uint32_t i)
 	}
 }
 
-static void look_up(struct pk_worker *w, const struct pk_view *v, uint32_t n)
+/* Returns how many ends the burst's packets have; @of names their packets. */
+static uint32_t gather_ends(struct pk_worker *w, uint32_t n, uint8_t *of)
 {
+	uint32_t ends = 0;
+
 	for (uint32_t i = 0; i < n; i++) {
-		prefetch_addr(v, &w->packet[i].key.src);
-		prefetch_addr(v, &w->packet[i].key.dst);
-	}
-	for (uint32_t i = 0; i < n; i++) {
+		const struct pk_flow_key *key = &w->packet[i].key;
+		int ports = pk_names_ports(key->proto);
+
 		if (!(w->packet[i].layers & PK_HAS_IP))
 			continue;
-		w->src[i] = pk_view_addr(v, &w->packet[i].key.src);
-		w->dst[i] = pk_view_addr(v, &w->packet[i].key.dst);
-		if (w->src[i] | w->dst[i])
-			count_hits(w, i);
+		of[ends / 2] = (uint8_t)i;
+		w->end[ends++] =
+			(struct pk_endpoint){ &key->src,
+					      ports ? key->sport : PK_NO_PORT };
+		w->end[ends++] =
+			(struct pk_endpoint){ &key->dst,
+					      ports ? key->dport : PK_NO_PORT };
+	}
+	return ends;
+}
+
+static void look_up(struct pk_worker *w, const struct pk_view *v, uint32_t n)
+{
+	uint32_t slot[2 * PK_BURST], ends;
+	uint8_t of[PK_BURST];
+
+	ends = gather_ends(w, n, of);
+	pk_lookup_endpoints(v, w->end, ends, slot);
+	for (uint32_t k = 0; k < ends; k += 2) {
+		uint32_t i = of[k / 2];
+
+		if (!(slot[k] | slot[k + 1]))
+			continue;
+		w->src[i] = slot[k];
+		w->dst[i] = slot[k + 1];
+		count_hits(w, i);
 	}
 }
 

@@ -20,7 +20,7 @@
 #include "bpf/abi.h"
 #include "dataplane/ring.h"
 #include "dataplane/stats.h"
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 enum { PK_BURST = 32 };
 

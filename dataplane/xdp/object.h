@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #include "bpf/abi.h"
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 /* The maps whose fds others need. Per CPU ones come after these. */
 #define PK_XDP_MAPS(_)                                                         \

@@ -17,7 +17,7 @@
 #include "bpf/maps.bpf.h"
 #include "bpf/view.bpf.h"
 
-enum { FLOW_IDS = 8192, LPM_BITS = 32 };
+enum { FLOW_IDS = 8192, AIMS = 65536, LPM_BITS = 32 };
 
 struct lpm_key {
 	__u32 bits;
@@ -61,6 +61,14 @@ struct {
 	__type(value, __u32);
 } flow_ids SEC(".maps");
 
+/* Addresses that hit: user space chose them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AIMS);
+	__type(key, __u32);
+	__type(value, union pk_addr);
+} aims SEC(".maps");
+
 const volatile __u64 flow_seed = 0;
 
 __u64 random_state = 1;
@@ -97,6 +105,21 @@ static __always_inline void draw_v6(struct pk_packet *p)
 	p->key.src.q[1] = draw();
 	p->key.dst.q[0] = draw();
 	p->key.dst.q[1] = draw();
+}
+
+static __always_inline void draw_aim(struct pk_packet *p)
+{
+	__u64 bits = draw();
+	__u32 one = bits & (AIMS - 1), two = bits >> 32 & (AIMS - 1);
+	union pk_addr *src = bpf_map_lookup_elem(&aims, &one);
+	union pk_addr *dst = bpf_map_lookup_elem(&aims, &two);
+
+	if (!src || !dst)
+		return;
+	p->key.src = *src;
+	p->key.dst = *dst;
+	p->key.sport = p->key.dport = 443;
+	p->key.proto = 6;
 }
 
 static __always_inline void draw_flow(struct pk_packet *p)
@@ -142,6 +165,18 @@ int empty6(struct xdp_md *ctx)
 	return end(&s->packet);
 }
 
+SEC("xdp")
+int empty_aim(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_aim(&s->packet);
+	return end(&s->packet);
+}
+
 /* --- look-ups ------------------------------------------------------------ */
 
 static __always_inline int find_both(struct pk_packet *p)
@@ -178,6 +213,18 @@ int image6(struct xdp_md *ctx)
 	if (!s)
 		return XDP_ABORTED;
 	draw_v6(&s->packet);
+	return find_both(&s->packet);
+}
+
+SEC("xdp")
+int image_aim(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	draw_aim(&s->packet);
 	return find_both(&s->packet);
 }
 

@@ -33,9 +33,10 @@
 
 #include "bpf/parse.h"
 #include "dataplane/inspect/worker.h"
-#include "ioc/builder.h"
-#include "ioc/images.h"
-#include "ioc/store.h"
+#include "ioc/image/builder.h"
+#include "ioc/image/images.h"
+#include "ioc/image/lookup.h"
+#include "ioc/store/store.h"
 
 enum {
 	ROUNDS = 41,
@@ -93,7 +94,6 @@ static struct pk_store *random_store(uint32_t count)
 		die("store: %s", strerror(-err));
 	pk_indicator_init(&ind);
 	ind.type = PK_INDICATOR_IPV4;
-	ind.threat_type = "";
 	ind.addr.b[10] = ind.addr.b[11] = 0xff;
 	while (count) {
 		ind.addr.w[3] = (uint32_t)next_random(&state);
@@ -241,40 +241,30 @@ static int open_port(const struct capture *c)
 
 static uint64_t found; /* keeps the look-ups from being left out */
 
-static void prefetch_filter(const struct pk_view *v, const union pk_addr *a)
-{
-	int v4 = pk_is_v4(a);
-	uint64_t hash = pk_hash_addr(v->base_head->seed, a, v4);
-	uint32_t word = pk_filter_word(hash, v->base_head->filter_words);
-	uint32_t line = v->base_head->filter_line + (word >> 3);
-
-	__builtin_prefetch(pk_image_line(v->base, v->base_head, line));
-}
-
-/* As the worker does it: decode all, prefetch all, look all up. */
+/* As the worker does it: decode all, look all ends up together. */
 static void inspect(const struct pk_images *images, struct rte_mbuf **mbufs,
 		    uint32_t n)
 {
+	struct pk_endpoint end[2 * PK_BURST];
 	struct pk_packet packet[PK_BURST];
+	uint32_t slots[2 * PK_BURST], ends = 0;
 	struct pk_view v;
 
 	pk_images_view(images, &v);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *data = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
+		struct pk_flow_key *key = &packet[i].key;
 
 		pk_parse(data, data + mbufs[i]->data_len, mbufs[i]->pkt_len,
 			 &packet[i]);
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		prefetch_filter(&v, &packet[i].key.src);
-		prefetch_filter(&v, &packet[i].key.dst);
-	}
-	for (uint32_t i = 0; i < n; i++) {
 		if (!(packet[i].layers & PK_HAS_IP))
 			continue;
-		found += pk_view_addr(&v, &packet[i].key.src) != PK_NO_SLOT;
-		found += pk_view_addr(&v, &packet[i].key.dst) != PK_NO_SLOT;
+		end[ends++] = (struct pk_endpoint){ &key->src, key->sport };
+		end[ends++] = (struct pk_endpoint){ &key->dst, key->dport };
 	}
+	pk_lookup_endpoints(&v, end, ends, slots);
+	for (uint32_t i = 0; i < ends; i++)
+		found += slots[i] != PK_NO_SLOT;
 }
 
 /* The CPU time of this thread: others on this core do not count. */

@@ -34,7 +34,7 @@
 #include <json-c/json.h>
 
 #include "control/bus.h"
-#include "control/client.h"
+#include "control/cli/client.h"
 #include "tools/gen/scenario.h"
 #include "tools/gen/sink.h"
 

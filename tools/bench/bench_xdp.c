@@ -5,8 +5,13 @@
  *	xdp.empty            ns: draw two random addresses, write the key
  *	xdp.addr.miss.N      ns above it: both looked up among N in the image
  *	xdp.addr6.miss.N     the same for IPv6
+ *	xdp.addr.hit.N       both of them listed (65,536 addresses in turn)
  *	xdp.addr.hash.N      the same with BPF_MAP_TYPE_HASH
  *	xdp.addr.lpm.N       the same with BPF_MAP_TYPE_LPM_TRIE
+ *	xdp.port.hit.N       as addr.hit, with address and port listed
+ *	xdp.net4.N, net6.N   random addresses, N prefixes and no addresses
+ *	xdp.net4.hit.N, ...  both of them in a prefix
+ *	xdp.net4.lpm.N       random addresses, the prefixes in an LPM_TRIE
  *	xdp.flow.warm        ns above drawing a flow: count it, 64 flows
  *	xdp.flow.cold        the same, 8,192 flows that share no place
  *	xdp.flow.evict       the same, every packet a new flow, ring included
@@ -15,7 +20,8 @@
  * the empty program of its own round; the value is the median over rounds. The
  * ratio of a kernel map is that to the image with as many indicators.
  *
- * PK_QUICK=1 leaves out 10 million and takes fewer runs. JSON=1 prints
+ * Words of the command line choose figures by how their names begin; ratios to
+ * others are then 0. PK_QUICK=1 leaves out 10 million and takes fewer runs. JSON=1 prints
  * NDJSON, which is always written to $BUILD/bench-xdp.ndjson. Needs root.
  */
 #include <errno.h>
@@ -33,8 +39,8 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/flow.h"
-#include "ioc/builder.h"
-#include "ioc/store.h"
+#include "ioc/image/builder.h"
+#include "tools/bench/bench_keys.h"
 #include "tools/bench/bench.skel.h"
 
 enum {
@@ -65,13 +71,14 @@ struct figure {
 	uint32_t count;	  /* indicators, or flows */
 	double goal;	  /* ns above empty, or a ratio; 0: none */
 	const char *peer; /* the goal is a ratio to this figure */
-	bool six;
+	enum bench_keys keys;
+	bool hit; /* aim at what is listed */
 	double ns[ROUNDS];
 	int fd; /* the inner map */
 	struct pk_image_head head;
 };
 
-enum { K10 = 10000, M1 = 1000000, M10 = 10000000 };
+enum { K10 = 10000, K100 = 100000, M1 = 1000000, M10 = 10000000 };
 
 static struct figure figures[] = {
 	{ .name = "xdp.empty", .kind = EMPTY },
@@ -84,15 +91,15 @@ static struct figure figures[] = {
 	{ .name = "xdp.addr6.miss.10k",
 	  .kind = IMAGE,
 	  .count = K10,
-	  .six = true },
+	  .keys = BENCH_V6 },
 	{ .name = "xdp.addr6.miss.1m",
 	  .kind = IMAGE,
 	  .count = M1,
-	  .six = true },
+	  .keys = BENCH_V6 },
 	{ .name = "xdp.addr6.miss.10m",
 	  .kind = IMAGE,
 	  .count = M10,
-	  .six = true },
+	  .keys = BENCH_V6 },
 	{ .name = "xdp.addr.hash.10k",
 	  .kind = HASH,
 	  .count = K10,
@@ -116,6 +123,49 @@ static struct figure figures[] = {
 	  .count = M1,
 	  .goal = 80,
 	  .peer = "xdp.addr.miss.1m" },
+	{ .name = "xdp.addr.hit.1m", .kind = IMAGE, .count = M1, .hit = true },
+	{ .name = "xdp.port.hit.1m",
+	  .kind = IMAGE,
+	  .count = M1,
+	  .keys = BENCH_PORT,
+	  .hit = true },
+	{ .name = "xdp.net4.100k",
+	  .kind = IMAGE,
+	  .count = K100,
+	  .keys = BENCH_NET4 },
+	{ .name = "xdp.net4.1m",
+	  .kind = IMAGE,
+	  .count = M1,
+	  .keys = BENCH_NET4 },
+	{ .name = "xdp.net6.100k",
+	  .kind = IMAGE,
+	  .count = K100,
+	  .keys = BENCH_NET6 },
+	{ .name = "xdp.net4.hit.100k",
+	  .kind = IMAGE,
+	  .count = K100,
+	  .keys = BENCH_NET4,
+	  .hit = true },
+	{ .name = "xdp.net4.hit.1m",
+	  .kind = IMAGE,
+	  .count = M1,
+	  .keys = BENCH_NET4,
+	  .hit = true },
+	{ .name = "xdp.net6.hit.100k",
+	  .kind = IMAGE,
+	  .count = K100,
+	  .keys = BENCH_NET6,
+	  .hit = true },
+	{ .name = "xdp.net4.lpm.100k",
+	  .kind = LPM,
+	  .count = K100,
+	  .keys = BENCH_NET4,
+	  .peer = "xdp.net4.100k" },
+	{ .name = "xdp.net4.lpm.1m",
+	  .kind = LPM,
+	  .count = M1,
+	  .keys = BENCH_NET4,
+	  .peer = "xdp.net4.1m" },
 	{ .name = "xdp.flow.warm", .kind = FLOW, .count = WARM_FLOWS },
 	{ .name = "xdp.flow.cold", .kind = FLOW, .count = FLOW_IDS },
 	{ .name = "xdp.flow.evict", .kind = EVICT },
@@ -128,6 +178,7 @@ static struct ring_buffer *ring;
 static struct pk_control *control;
 static int rounds = ROUNDS;
 static bool quick;
+static char **wanted; /* words of the command line */
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(
 	const char *format, ...)
@@ -142,40 +193,18 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(
 	exit(1);
 }
 
+/* Figures are wanted by how their names begin; xdp.empty is always there. */
 static bool is_left_out(const struct figure *f)
 {
-	return quick && f->count == M10;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	return pk_mix(*state += 0x9e3779b97f4a7c15ULL);
+	if (f->kind == EMPTY)
+		return false;
+	for (char **word = wanted; word && *word; word++)
+		if (!strncmp(f->name, *word, strlen(*word)))
+			return false;
+	return (wanted && *wanted) || (quick && f->count == M10);
 }
 
 /* --- the tables ------------------------------------------------------------- */
-
-static void fill_store(struct pk_store *store, uint32_t count, bool six)
-{
-	struct pk_indicator ind;
-	uint64_t state = SEED << 20;
-
-	pk_indicator_init(&ind);
-	ind.type = six ? PK_INDICATOR_IPV6 : PK_INDICATOR_IPV4;
-	ind.threat_type = "";
-	ind.addr.b[10] = ind.addr.b[11] = 0xff;
-	while (count) {
-		int err;
-
-		if (six)
-			ind.addr.q[0] = next_random(&state) | 1;
-		ind.addr.w[3] = (uint32_t)next_random(&state);
-		err = pk_store_add(store, &ind, NULL);
-		if (!err)
-			count--;
-		else if (err != -EEXIST)
-			die("store: %s", strerror(-err));
-	}
-}
 
 static int make_lines(const struct pk_line *lines, uint32_t count)
 {
@@ -199,28 +228,21 @@ static int make_lines(const struct pk_line *lines, uint32_t count)
 static void make_image(struct figure *f)
 {
 	struct pk_block block = { 0 };
-	struct pk_store *store;
-	int err = pk_store_new(&store, SEED);
+	int err = bench_build(&block, f->keys, f->count, SEED);
 
 	if (err)
-		die("store: %s", strerror(-err));
-	fill_store(store, f->count, f->six);
-	err = pk_builder_base(store, &block);
-	if (err)
 		die("%s: %s", f->name, strerror(-err));
-	pk_store_free(store);
-	f->fd = make_lines(block.lines, block.count);
+	f->fd = make_lines(block.lines, block.head->shared_lines);
 	f->head = *block.head;
 	pk_block_free(&block);
 }
 
-/* Batches of random keys until the map has as many as wanted. */
+/* Batches of keys until the map has as many as wanted. */
 static void make_map(struct figure *f)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts,
 		    .map_flags = f->kind == LPM ? BPF_F_NO_PREALLOC : 0);
 	static uint32_t keys[BATCH * 2], values[BATCH];
-	uint64_t state = SEED << 20;
 	uint32_t words = f->kind == LPM ? 2 : 1;
 
 	f->fd = bpf_map_create(f->kind == LPM ? BPF_MAP_TYPE_LPM_TRIE
@@ -228,19 +250,37 @@ static void make_map(struct figure *f)
 			       "bench_map", words * 4, 4, f->count, &opts);
 	if (f->fd < 0)
 		die("%s: %s", f->name, strerror(-f->fd));
-	for (uint32_t left = f->count; left;) {
-		uint32_t n = left < BATCH ? left : BATCH;
+	for (uint32_t done = 0; done < f->count;) {
+		uint32_t n = f->count - done < BATCH ? f->count - done : BATCH;
 
 		for (uint32_t i = 0; i < n; i++) {
-			keys[i * words] = 32;
-			keys[i * words + words - 1] =
-				(uint32_t)next_random(&state);
+			struct pk_key key = bench_key(f->keys, done + i, SEED);
+
+			keys[i * words] = key.bits ? key.bits : 32;
+			keys[i * words + words - 1] = (uint32_t)key.q[0];
 			values[i] = i;
 		}
-		left -= n;
+		done += n;
 		if (bpf_map_update_batch(f->fd, keys, values, &n, NULL))
 			die("%s: %s", f->name, strerror(errno));
 	}
+}
+
+/* Point the programs at addresses that hit. */
+static void take_aim(const struct figure *f)
+{
+	static union pk_addr aims[BENCH_AIMS];
+	static uint32_t index[BENCH_AIMS];
+	uint32_t n = BENCH_AIMS;
+
+	for (uint32_t i = 0; i < n; i++) {
+		index[i] = i;
+		aims[i] = bench_aim(
+			f->keys, (uint32_t)((uint64_t)i * f->count / n), SEED);
+	}
+	if (bpf_map_update_batch(bpf_map__fd(skel->maps.aims), index, aims, &n,
+				 NULL))
+		die("aims: %s", strerror(errno));
 }
 
 /* Flows of which no three share a set: none evicts another. */
@@ -387,6 +427,11 @@ static double run(const struct bpf_program *prog, const struct figure *f)
 	return sum / sizes[f->kind].calls;
 }
 
+static bool is_six(const struct figure *f)
+{
+	return f->keys == BENCH_V6 || f->keys == BENCH_NET6;
+}
+
 static const struct bpf_program *choose(const struct figure *f)
 {
 	switch (f->kind) {
@@ -394,7 +439,9 @@ static const struct bpf_program *choose(const struct figure *f)
 		put_inner(skel->maps.images, f->fd);
 		control->heads[0] = f->head;
 		control->word = pk_word_make(2, 0, 0);
-		return f->six ? skel->progs.image6 : skel->progs.image4;
+		if (f->hit)
+			return skel->progs.image_aim;
+		return is_six(f) ? skel->progs.image6 : skel->progs.image4;
 	case HASH:
 		put_inner(skel->maps.hash, f->fd);
 		return skel->progs.hash4;
@@ -412,28 +459,39 @@ static const struct bpf_program *choose(const struct figure *f)
 /* The same draws with no work behind them, right before the figure. */
 static const struct bpf_program *choose_empty(const struct figure *f)
 {
+	if (f->hit)
+		return skel->progs.empty_aim;
 	if (f->kind != FLOW && f->kind != EVICT)
-		return f->six ? skel->progs.empty6 : skel->progs.empty4;
+		return is_six(f) ? skel->progs.empty6 : skel->progs.empty4;
 	skel->bss->flow_mask = f->count ? f->count - 1 : 0;
 	return skel->progs.flow_empty;
+}
+
+/* The share of random look-ups that may hit: prefixes cover some. */
+static double limit_of(const struct figure *f)
+{
+	return f->keys == BENCH_NET4 || f->keys == BENCH_NET6 ? 0.5 : 0.01;
 }
 
 static void measure(struct figure *f, int round)
 {
 	double looked_up =
 		(double)sizes[f->kind].packets * sizes[f->kind].calls * 2;
-	double empty = run(choose_empty(f), f);
+	double empty, found;
 
+	if (f->hit)
+		take_aim(f);
+	empty = run(choose_empty(f), f);
 	if (f->kind == EMPTY) {
 		f->ns[round] = empty;
 		return;
 	}
 	skel->bss->found = 0;
 	f->ns[round] = run(choose(f), f) - empty;
+	found = (double)skel->bss->found / looked_up;
 	/* Random addresses meet 10 million of 2^32 once in 430. */
-	if ((double)skel->bss->found > looked_up / 100)
-		die("%s: %llu look-ups hit", f->name,
-		    (unsigned long long)skel->bss->found);
+	if (f->hit ? found < 0.99 : found > limit_of(f))
+		die("%s: %.3f of the look-ups hit", f->name, found);
 }
 
 /* --- the report ------------------------------------------------------------------- */
@@ -472,7 +530,7 @@ static struct verdict judge(const struct figure *f)
 		v.ratio = 1;
 	if (f->peer) {
 		v.baseline = median(find(f->peer));
-		v.ratio = value / v.baseline;
+		v.ratio = v.baseline > 0 ? value / v.baseline : 0;
 		v.met = v.ratio >= f->goal;
 	} else if (f->goal > 0) {
 		v.met = value <= f->goal;
@@ -565,12 +623,14 @@ static uint32_t pin_to_last(void)
 	return cpu;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	if (geteuid()) {
 		printf("SKIPPED: bench_xdp needs root\n");
 		return 77;
 	}
+	(void)argc;
+	wanted = argv + 1;
 	quick = getenv("PK_QUICK") != NULL;
 	if (quick)
 		rounds = QUICK_ROUNDS;

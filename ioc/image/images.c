@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,7 @@ static const size_t LINE = sizeof(struct pk_line);
 static const size_t BASE_BYTES = PK_IMAGES_BASE_LINES * sizeof(struct pk_line);
 static const size_t DELTA_BYTES =
 	PK_IMAGES_DELTA_LINES * sizeof(struct pk_line);
+static const size_t HEAD_BYTES = sizeof(struct pk_image_head);
 static const size_t HITS_BYTES = HITS * sizeof(uint64_t);
 static const size_t IMAGE_BYTES =
 	PAGE +
@@ -44,6 +45,7 @@ struct pk_images {
 	uint64_t last_active[PK_IMAGE_SLOTS]; /* generation; 0: never */
 	uint64_t quiet; /* nobody uses this generation or an earlier one */
 	struct pk_image_shortage shortage;
+	bool prepared; /* the idle base slots hold a block that was prepared */
 };
 
 /* What a switch is going to do. */
@@ -79,6 +81,7 @@ static int map_images(struct pk_images *m, int fd, int protection)
 	if (at == MAP_FAILED)
 		return -errno;
 	m->target[0].control = (struct pk_control *)at;
+	m->target[0].whole = 1;
 	for (unsigned slot = 0; slot < PK_IMAGE_SLOTS; slot++) {
 		m->target[0].slot[slot] =
 			(struct pk_line *)(at + slot_offset(slot));
@@ -129,7 +132,7 @@ static struct pk_images *new_images(void)
 static bool is_sound(const struct pk_block *b)
 {
 	return b->lines && b->head && b->head->magic == PK_IMAGE_MAGIC &&
-	       b->head->lines == b->count;
+	       b->head->lines == b->count && b->head->shared_lines <= b->count;
 }
 
 /* The pair that becomes active, and the slots it goes to. 0 or -EINVAL. */
@@ -155,31 +158,42 @@ static int make_plan(const struct pk_images *m, const struct pk_block *base,
 	return 0;
 }
 
-static int check_room(struct pk_images *m, unsigned target,
+/* How many lines of a block a target gets. */
+static uint32_t lines_for(const struct pk_image_target *t,
+			  const struct pk_line *block)
+{
+	const struct pk_image_head *head = (const void *)block;
+
+	return t->whole ? head->lines : head->shared_lines;
+}
+
+static int check_room(struct pk_image_shortage *shortage, unsigned target,
 		      const struct pk_image_target *t, const struct plan *plan)
 {
 	for (unsigned slot = 0; slot < PK_IMAGE_SLOTS; slot++) {
 		const struct pk_block *b = plan->block[slot];
 
-		if (!b || (t->slot[slot] && b->count <= t->lines[slot]))
+		if (!b ||
+		    (t->slot[slot] && lines_for(t, b->lines) <= t->lines[slot]))
 			continue;
-		m->shortage = (struct pk_image_shortage){
+		*shortage = (struct pk_image_shortage){
 			.target = target,
 			.slot = slot,
-			.lines = b->count,
+			.lines = lines_for(t, b->lines),
 		};
 		return -ENOSPC;
 	}
 	return 0;
 }
 
-static int check_all_room(struct pk_images *m, const struct plan *plan)
+static int check_all_room(const struct pk_images *m, const struct plan *plan,
+			  struct pk_image_shortage *shortage)
 {
 	for (unsigned i = 0; i < PK_IMAGES_TARGETS; i++) {
 		int err = 0;
 
 		if (m->target[i].control)
-			err = check_room(m, i, &m->target[i], plan);
+			err = check_room(shortage, i, &m->target[i], plan);
 		if (err)
 			return err;
 	}
@@ -216,10 +230,16 @@ static int wait_grace(struct pk_images *m, const struct plan *plan)
 }
 
 static void write_slot(const struct pk_image_target *t, unsigned slot,
-		       const struct pk_line *lines, uint32_t count)
+		       const struct pk_line *lines)
 {
-	memcpy(t->slot[slot], lines, count * LINE);
-	memcpy(&t->control->heads[slot], lines, LINE);
+	struct pk_image_head *head = &t->control->heads[slot];
+
+	memcpy(t->slot[slot], lines, lines_for(t, lines) * LINE);
+	memcpy(head, lines, HEAD_BYTES);
+	if (t->whole)
+		return;
+	head->lines = head->shared_lines;
+	head->value_buckets = 0;
 }
 
 static void write_plan(struct pk_images *m, const struct plan *plan)
@@ -231,8 +251,7 @@ static void write_plan(struct pk_images *m, const struct plan *plan)
 			continue;
 		for (unsigned slot = 0; slot < PK_IMAGE_SLOTS; slot++)
 			if (plan->block[slot])
-				write_slot(t, slot, plan->block[slot]->lines,
-					   plan->block[slot]->count);
+				write_slot(t, slot, plan->block[slot]->lines);
 	}
 }
 
@@ -251,22 +270,57 @@ static void switch_word(struct pk_images *m, uint64_t word)
 					 __ATOMIC_RELEASE);
 }
 
+/* Is it this very block that was prepared? Its checksum is in the head. */
+static bool is_prepared(const struct pk_images *m, unsigned slot,
+			const struct pk_block *base)
+{
+	return m->prepared && !memcmp(&m->target[0].control->heads[slot],
+				      base->lines, HEAD_BYTES);
+}
+
 static int publish_pair(struct pk_images *m, const struct pk_block *base,
 			const struct pk_block *delta)
 {
 	struct plan plan;
 	int err = make_plan(m, base, delta, &plan);
 
+	if (!err && base && is_prepared(m, pk_word_base(plan.word), base))
+		plan.block[pk_word_base(plan.word)] = NULL;
 	if (!err)
-		err = check_all_room(m, &plan);
+		err = check_all_room(m, &plan, &m->shortage);
 	if (!err)
 		err = take_pages(m, &plan);
 	if (!err)
 		err = wait_grace(m, &plan);
 	if (err)
 		return err;
+	if (base)
+		m->prepared = false;
 	write_plan(m, &plan);
 	switch_word(m, plan.word);
+	return 0;
+}
+
+int pk_images_prepare(struct pk_images *m, const struct pk_block *base,
+		      struct pk_image_shortage *shortage)
+{
+	unsigned slot = pk_word_base(word_of(m)) ^ 1;
+	struct plan plan = { 0 };
+	int err;
+
+	if (m->fd < 0 || !is_sound(base))
+		return -EINVAL;
+	m->prepared = false;
+	plan.block[slot] = base;
+	err = check_all_room(m, &plan, shortage);
+	if (!err)
+		err = take_pages(m, &plan);
+	if (!err && m->grace)
+		err = m->grace(m->arg, m->last_active[slot]);
+	if (err)
+		return err;
+	write_plan(m, &plan);
+	m->prepared = true;
 	return 0;
 }
 
@@ -415,13 +469,14 @@ int pk_images_add_target(struct pk_images *m,
 		active[i].count = own->control->heads[slots[i]].lines;
 		plan.block[slots[i]] = &active[i];
 	}
-	err = check_room(m, free_target, target, &plan);
+	err = check_room(&m->shortage, free_target, target, &plan);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < 2; i++)
-		write_slot(target, slots[i], active[i].lines, active[i].count);
+		write_slot(target, slots[i], active[i].lines);
 	__atomic_store_n(&target->control->word, word, __ATOMIC_RELEASE);
 	m->target[free_target] = *target;
+	m->prepared = false;
 	return (int)free_target;
 }
 
@@ -445,6 +500,8 @@ int pk_images_set_slot(struct pk_images *m, unsigned target, unsigned slot,
 		return -ENOENT;
 	if (slot == pk_word_base(word) || slot == pk_word_delta(word))
 		return -EBUSY;
+	if (slot < PK_IMAGE_BASES)
+		m->prepared = false;
 	m->target[target].slot[slot] = lines;
 	m->target[target].lines[slot] = count;
 	return 0;

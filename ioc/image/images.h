@@ -24,9 +24,12 @@
  * Pages that a large base used stay allocated for the next one.
  *
  * Further targets (the kernel's mmapped maps) get the same blocks in the same
- * slots and the same words. Target 0 is the memfd.
+ * slots and the same words; where a target is not `whole`, without the tables
+ * that only user space reads, and the heads there say so. Target 0 is the
+ * memfd.
  *
- * Threads: one thread writes; any number of threads and processes read.
+ * Threads: one thread writes (but see pk_images_prepare()); any number of
+ * threads and processes read.
  */
 #ifndef PK_IOC_IMAGES_H
 #define PK_IOC_IMAGES_H
@@ -35,12 +38,12 @@
 
 #include "bpf/abi.h"
 #include "bpf/image.h"
-#include "ioc/builder.h"
+#include "ioc/image/builder.h"
 
 enum {
 	PK_IMAGES_TARGETS = 8,
-	PK_IMAGES_BASE_LINES = 1 << 24,	 /* 1 GiB */
-	PK_IMAGES_DELTA_LINES = 1 << 17, /* 8 MiB */
+	PK_IMAGES_BASE_LINES = 1 << 24, /* 1 GiB */
+	PK_IMAGES_DELTA_LINES = PK_DELTA_LINES,
 };
 
 struct pk_images;
@@ -57,6 +60,7 @@ struct pk_image_target {
 	struct pk_control *control;
 	struct pk_line *slot[PK_IMAGE_SLOTS]; /* bases, then deltas */
 	uint32_t lines[PK_IMAGE_SLOTS];	      /* room in each */
+	uint8_t whole; /* 0: no more than head.shared_lines, as the kernel */
 };
 
 /* After -ENOSPC: which target's slot is too small, and what it needs. */
@@ -87,6 +91,16 @@ int pk_images_publish(struct pk_images *m, const struct pk_block *base,
 		      const struct pk_block *delta);
 int pk_images_publish_base(struct pk_images *m, const struct pk_block *base);
 int pk_images_publish_delta(struct pk_images *m, const struct pk_block *delta);
+
+/*
+ * Copy @base to where the next base goes, so that pk_images_publish() of the
+ * same block need not: that takes long, and deltas are published meanwhile.
+ * May run in a second thread while the writer publishes deltas (not bases),
+ * and adds, deletes and changes no target. 0, or as pk_images_publish();
+ * -ENOSPC fills @shortage. Forgotten by the next base, or change of a target.
+ */
+int pk_images_prepare(struct pk_images *m, const struct pk_block *base,
+		      struct pk_image_shortage *shortage);
 
 const struct pk_image_shortage *pk_images_shortage(const struct pk_images *m);
 
