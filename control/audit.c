@@ -119,7 +119,7 @@ static const struct identity identities[] = {
 	  0, EXACT },
 	{ "evidence", "threat.evidence",
 	  "threat.opened + threat.folded + threat.redundant + "
-	  "threat.no_memory",
+	  "threat.watched + threat.expired + threat.no_memory",
 	  0, EXACT },
 	{ "threats", "threat.opened",
 	  "threat.closed_quiet + threat.closed_early + threat.closed_end + "

@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #include "control/pipeline.h"
-#include "control/request.h"
+#include "control/launcher/request.h"
 #include "dataplane/stats.h"
 
 /* What the daemon knows of a plane beside the plane's own counters. */

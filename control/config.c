@@ -13,8 +13,10 @@
 #include "control/config_read.h"
 #include "control/jsonc.h"
 #include "dataplane/stats.h"
+#include "ioc/feed/feed.h"
 
 #define LIBEXEC_DIR "/usr/libexec/picket"
+#define STATE_DIR   "/var/lib/picket"
 
 /* One key of a table; a list's elements are counted in @counter. */
 #define KEY(word, what, type, field, ...)                              \
@@ -82,10 +84,49 @@ static const struct pk_key port_keys[] = {
 	END
 };
 
+#define FILE_TEXT(word, field, ...) \
+	KEY(word, TEXT, pk_config_file, field, __VA_ARGS__)
 static const struct pk_key file_keys[] = {
-	KEY("path", TEXT, pk_config_file, path, .check = pk_check_path),
-	KEY("format", TEXT, pk_config_file, format, .check = pk_check_format),
-	KEY("feed", TEXT, pk_config_file, feed, .check = pk_check_name),
+	FILE_TEXT("path", path, .check = pk_check_path),
+	FILE_TEXT("format", format, .check = pk_check_format),
+	FILE_TEXT("feed", feed, .check = pk_check_name),
+	FILE_TEXT("mapping", mapping, .check = pk_check_mapping),
+	FILE_TEXT("match", match, .check = pk_check_match),
+	FILE_TEXT("type", type, .check = pk_check_type),
+	FILE_TEXT("threat_type", threat_type),
+	FILE_TEXT("class", class, .check = pk_check_class),
+	FILE_TEXT("severity", severity, .check = pk_check_severity),
+	FILE_TEXT("tlp", tlp, .check = pk_check_tlp),
+	FILE_TEXT("action", action, .check = pk_check_action),
+	FILE_TEXT("tags", tags),
+	FILE_TEXT("attribution", attribution),
+	FILE_TEXT("licence", licence),
+	KEY("confidence", NUMBER, pk_config_file, confidence, .max = 100),
+	KEY("ttl", NUMBER, pk_config_file, ttl_s,
+	    .max = PK_FEED_OPTIONS_TTL_MAX),
+	KEY("score_min", NUMBER, pk_config_file, score_min,
+	    .max = UINT32_MAX),
+	KEY("refang", BOOL, pk_config_file, refang),
+	KEY("hosts", BOOL, pk_config_file, hosts),
+	KEY("everything", BOOL, pk_config_file, everything),
+	KEY("replace", BOOL, pk_config_file, replace),
+	KEY("force", BOOL, pk_config_file, force),
+	END
+};
+
+static const struct pk_key list_keys[] = {
+	KEY("path", TEXT, pk_config_list, path, .check = pk_check_path),
+	KEY("list", TEXT, pk_config_list, list, .check = pk_check_name),
+	END
+};
+
+static const struct pk_key guard_keys[] = {
+	KEY("bogons", BOOL, pk_config, guard.bogons),
+	KEY("public_suffixes", BOOL, pk_config, guard.suffixes),
+	KEY("shrink", NUMBER, pk_config, guard.shrink, .max = 100),
+	KEY("growth", NUMBER, pk_config, guard.growth, .max = 1000000),
+	LIST("own_networks", guard.network, guard.networks, PK_CONFIG_NETS,
+	     .check = pk_check_network),
 	END
 };
 
@@ -94,6 +135,7 @@ static const struct pk_key top_keys[] = {
 	KEY("user", TEXT, pk_config, user, .check = pk_check_name),
 	KEY("run_dir", TEXT, pk_config, run_dir, .check = pk_check_path),
 	KEY("pin_dir", TEXT, pk_config, pin_dir, .check = pk_check_path),
+	KEY("state_dir", TEXT, pk_config, state_dir, .check = pk_check_path),
 	KEY("libexec_dir", TEXT, pk_config, libexec_dir,
 	    .check = pk_check_path),
 	KEY("observer", ADDRESS, pk_config, observer),
@@ -106,6 +148,8 @@ static const struct pk_key top_keys[] = {
 	     .keys = interface_keys),
 	LIST("ports", port, ports, PK_CONFIG_PORTS, .keys = port_keys),
 	LIST("indicators", file, files, PK_CONFIG_FILES, .keys = file_keys),
+	LIST("safelists", list, lists, PK_CONFIG_LISTS, .keys = list_keys),
+	SECTION("guards", guard_keys),
 	END
 };
 /* clang-format on */
@@ -173,21 +217,35 @@ static int check_ports(const struct pk_config_reader *r,
 	return 0;
 }
 
-/* A file without a feed's name gives its own, which is to be one. */
-static int check_feeds(const struct pk_config_reader *r,
+/* A file without a name for its feed or list gives its own, which is to be
+ * one. */
+static int check_implied(const struct pk_config_reader *r,
+			 const struct pk_jsonc *top, const char *list,
+			 uint32_t i, const char *name)
+{
+	int is_feed = !strcmp(list, "indicators");
+
+	if (*name && strlen(name) < PK_CONFIG_NAME)
+		return 0;
+	return pk_config_fail(r, element(member(top, list), i)->line,
+			      "\"%s[%u]\" needs a \"%s\" of 1 to %d bytes, "
+			      "as the file's name is none",
+			      list, i, is_feed ? "feed" : "list",
+			      PK_CONFIG_NAME - 1);
+}
+
+static int check_names(const struct pk_config_reader *r,
 		       const struct pk_jsonc *top, const struct pk_config *c)
 {
-	for (uint32_t i = 0; i < c->files; i++) {
-		const char *name = pk_config_feed(&c->file[i]);
+	int err = 0;
 
-		if (!*name || strlen(name) >= PK_CONFIG_NAME)
-			return pk_config_fail(
-				r, element(member(top, "indicators"), i)->line,
-				"\"indicators[%u]\" needs a \"feed\" of 1 to "
-				"%d bytes, as the file's name is none",
-				i, PK_CONFIG_NAME - 1);
-	}
-	return 0;
+	for (uint32_t i = 0; !err && i < c->files; i++)
+		err = check_implied(r, top, "indicators", i,
+				    pk_config_feed(&c->file[i]));
+	for (uint32_t i = 0; !err && i < c->lists; i++)
+		err = check_implied(r, top, "safelists", i,
+				    pk_config_list(&c->list[i]));
+	return err;
 }
 
 /* What one key alone cannot tell. */
@@ -209,7 +267,9 @@ static int check_whole(const struct pk_config_reader *r,
 	if (!err)
 		err = check_ports(r, top, c);
 	if (!err)
-		err = check_feeds(r, top, c);
+		err = check_unique(r, top, "safelists", "path");
+	if (!err)
+		err = check_names(r, top, c);
 	if (!c->endpoints) {
 		c->endpoints = 1;
 		snprintf(c->endpoint[0], PK_CONFIG_TEXT,
@@ -229,7 +289,15 @@ static void set_defaults(struct pk_config *c)
 					   .capacity = 1 << 18 };
 	strcpy(c->run_dir, "/run/picket");
 	strcpy(c->pin_dir, "/sys/fs/bpf/picket");
+	strcpy(c->state_dir, STATE_DIR);
 	strcpy(c->libexec_dir, LIBEXEC_DIR);
+	c->guard = (struct pk_config_guard){
+		.bogons = true, .suffixes = true, .shrink = 50, .growth = 10
+	};
+	for (uint32_t i = 0; i < PK_CONFIG_FILES; i++) {
+		c->file[i].confidence = PK_CONFIDENCE_UNKNOWN;
+		c->file[i].replace = true;
+	}
 	if (gethostname(c->sensor, sizeof(c->sensor) - 1) ||
 	    pk_check_name(c->sensor))
 		strcpy(c->sensor, "picket");
@@ -381,13 +449,21 @@ int pk_config_has_port(const struct pk_config *c, const char *name,
 	return 0;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 const char *pk_config_feed(const struct pk_config_file *f)
 {
-	const char *slash = strrchr(f->path, '/');
+	return f->feed[0] ? f->feed : base_name(f->path);
+}
 
-	if (f->feed[0])
-		return f->feed;
-	return slash ? slash + 1 : f->path;
+const char *pk_config_list(const struct pk_config_list *l)
+{
+	return l->list[0] ? l->list : base_name(l->path);
 }
 
 void pk_config_free(struct pk_config *c)

@@ -11,7 +11,7 @@
  * Run as root, a file that somebody else may write is refused: it names
  * programs' directories and the user to become.
  *
- * Paths of indicator files are only listed here; who starts the daemon opens
+ * Paths of indicator files and safelists are only listed here; who starts the daemon opens
  * them before it gives up its privileges. No lock, no global state.
  */
 #ifndef PK_CONTROL_CONFIG_H
@@ -29,11 +29,14 @@
 enum {
 	PK_CONFIG_NAME = 64, /* bytes of a name, with its NUL */
 	PK_CONFIG_TEXT = 256,
+	PK_CONFIG_ATTRIBUTION = 128,
 	PK_CONFIG_DIR = 80, /* a socket path (108 bytes) begins with it */
 	PK_CONFIG_ENDPOINTS = 8,
 	PK_CONFIG_INTERFACES = 32,
 	PK_CONFIG_PORTS = 16,
 	PK_CONFIG_FILES = 64,
+	PK_CONFIG_LISTS = 32,	   /* safelists */
+	PK_CONFIG_NETS = 64,	   /* own networks */
 	PK_CONFIG_BYTES = 1 << 20, /* of the longest file */
 };
 
@@ -54,11 +57,49 @@ struct pk_config_port {
 	bool no_huge;
 };
 
-/* A file of indicators that is loaded at start. */
+/*
+ * A file of indicators that is loaded at start. Words are "" and numbers 0
+ * where nothing is said; the words are checked.
+ */
 struct pk_config_file {
-	char path[PK_CONFIG_TEXT];   /* absolute */
-	char format[PK_CONFIG_NAME]; /* "" : told from the content */
-	char feed[PK_CONFIG_NAME];   /* "" : the file's name */
+	char path[PK_CONFIG_TEXT];    /* absolute */
+	char format[PK_CONFIG_NAME];  /* "" : told from the content */
+	char feed[PK_CONFIG_NAME];    /* "" : the file's name */
+	char mapping[PK_CONFIG_TEXT]; /* a built-in one, or an absolute path */
+	char match[16];
+	char type[24];
+	char threat_type[PK_CONFIG_NAME];
+	char class[24];
+	char severity[16];
+	char tlp[16];
+	char action[16];
+	char tags[PK_CONFIG_TEXT];
+	char attribution[PK_CONFIG_ATTRIBUTION];
+	char licence[PK_CONFIG_TEXT];
+	uint32_t confidence; /* 255: not said */
+	uint32_t ttl_s;	     /* 0: none */
+	uint32_t score_min;
+	bool refang;
+	bool hosts;
+	bool everything;
+	bool replace; /* withdraw what the file no longer says (default) */
+	bool force;   /* past the guards */
+};
+
+/* A file of values that are never indicators. */
+struct pk_config_list {
+	char path[PK_CONFIG_TEXT]; /* absolute */
+	char list[PK_CONFIG_NAME]; /* "" : the file's name */
+};
+
+/* What keeps a bad feed out (ioc/guard/guard.h). */
+struct pk_config_guard {
+	bool bogons;	   /* refuse addresses that are not for the Internet */
+	bool suffixes;	   /* refuse public suffixes */
+	uint32_t shrink;   /* percent that a feed may lose; 100: all */
+	uint32_t growth;   /* times that it may grow; 0: no bound */
+	uint32_t networks; /* our own */
+	char network[PK_CONFIG_NETS][48];
 };
 
 struct pk_config_flow {
@@ -74,21 +115,25 @@ struct pk_config {
 	char user[PK_CONFIG_NAME];   /* "": not configured */
 	char run_dir[PK_CONFIG_DIR];
 	char pin_dir[PK_CONFIG_DIR];
+	char state_dir[PK_CONFIG_TEXT];	  /* what must survive a restart */
 	char libexec_dir[PK_CONFIG_TEXT]; /* where the planes' programs are */
 	union pk_addr observer;		  /* all zero: not configured */
 	enum pk_log_level log_level;
 	bool keep;	       /* leave programs attached at the end */
 	uint64_t upload_bytes; /* the longest upload on the control socket */
 	struct pk_config_flow flow;
+	struct pk_config_guard guard;
 
 	uint32_t endpoints; /* of the bus; at least 1 */
 	uint32_t interfaces;
 	uint32_t ports;
 	uint32_t files;
+	uint32_t lists;
 	char endpoint[PK_CONFIG_ENDPOINTS][PK_CONFIG_TEXT];
 	struct pk_config_interface interface[PK_CONFIG_INTERFACES];
 	struct pk_config_port port[PK_CONFIG_PORTS];
 	struct pk_config_file file[PK_CONFIG_FILES];
+	struct pk_config_list list[PK_CONFIG_LISTS];
 };
 
 /* The defaults, as if an empty file had been read. 0 or -ENOMEM. */
@@ -113,8 +158,10 @@ int pk_config_parse(struct pk_config **out, const char *name, const char *text,
 int pk_config_has_port(const struct pk_config *c, const char *name,
 		       const char *device, int pci);
 
-/* The name of the file's feed, said or implied. */
+/* The name of the file's feed, or list, said or implied. */
 const char *pk_config_feed(const struct pk_config_file *f);
+
+const char *pk_config_list(const struct pk_config_list *l);
 
 void pk_config_free(struct pk_config *c); /* NULL is a no-op */
 

@@ -11,8 +11,9 @@
 
 #include "control/config.h"
 #include "control/near.h"
-#include "control/spec.h"
-#include "ioc/feed.h"
+#include "control/launcher/spec.h"
+#include "ioc/feed/feed.h"
+#include "ioc/feed/mapping.h"
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -98,7 +99,70 @@ const char *pk_check_port(const char *text)
 
 const char *pk_check_format(const char *text)
 {
-	return pk_feed_has_format(text) ? NULL : "sdn, lines or auto";
+	return pk_feed_format_find(text) >= 0
+		       ? NULL
+		       : "a format: auto, lines, hosts, adblock, dnsmasq, rpz, "
+			 "sdn, table, misp, stix ... (picketctl(8))";
+}
+
+const char *pk_check_mapping(const char *text)
+{
+	if (*text == '/')
+		return pk_check_path(text);
+	return pk_mapping_find(text) ? NULL
+				     : "an absolute path, or the name of a "
+				       "mapping that is built in";
+}
+
+const char *pk_check_match(const char *text)
+{
+	return pk_match_find(text) >= 0 ? NULL
+					: "exact, subdomains or one-label";
+}
+
+const char *pk_check_type(const char *text)
+{
+	return pk_indicator_type_find(text) >= 0
+		       ? NULL
+		       : "a type such as ipv4-addr, domain-name or url";
+}
+
+const char *pk_check_class(const char *text)
+{
+	return !strcmp(text, pk_threat_class_word(pk_threat_class_guess(text)))
+		       ? NULL
+		       : "a class such as c2-server, phishing or scanner";
+}
+
+const char *pk_check_severity(const char *text)
+{
+	return pk_severity_find(text) >= 0
+		       ? NULL
+		       : "info, low, medium, high or critical";
+}
+
+const char *pk_check_tlp(const char *text)
+{
+	return pk_tlp_find(text) >= 0
+		       ? NULL
+		       : "clear, green, amber, amber+strict or red";
+}
+
+const char *pk_check_action(const char *text)
+{
+	return pk_action_find(text) >= 0 ? NULL
+					 : "alert, watch, capture or block";
+}
+
+const char *pk_check_network(const char *text)
+{
+	struct pk_indicator ind;
+
+	pk_indicator_init(&ind);
+	return pk_indicator_parse_addr(&ind, text, strlen(text)) ==
+			       PK_REFUSED_NONE
+		       ? NULL
+		       : "an address or a prefix such as 192.0.2.0/24";
 }
 
 const char *pk_check_path(const char *text)

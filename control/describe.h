@@ -9,7 +9,7 @@
 #define PK_CONTROL_DESCRIBE_H
 
 #include "control/threat.h"
-#include "ioc/store.h"
+#include "ioc/store/store.h"
 
 struct pk_describe {
 	const struct pk_store *store;
@@ -18,12 +18,15 @@ struct pk_describe {
 	const void *arg;
 };
 
-/* The indicator of a slot, also one deleted a moment ago. 0 or -ENOENT. */
-int pk_describe_slot(const struct pk_describe *d, uint32_t slot,
-		     struct pk_threat_indicator *out);
-
-/* The live indicator of an address. 0 or -ENOENT. */
-int pk_describe_addr(const struct pk_describe *d, const union pk_addr *addr,
-		     struct pk_threat_indicator *out);
+/*
+ * What a threat says of what was seen: of the slot's indicator (also one that
+ * was deleted a moment ago) if that covers it, else of the most specific live
+ * one that does. What was valid until the second in which it was seen, or
+ * earlier, is none. 0; -ENOENT when there is none; -ETIME when all that there
+ * are have ended; -ESTALE when the slot's is of something else and there is no
+ * other.
+ */
+int pk_describe(const struct pk_describe *d, const struct pk_threat_seen *seen,
+		struct pk_threat_indicator *out);
 
 #endif /* PK_CONTROL_DESCRIBE_H */

@@ -263,6 +263,12 @@ static struct object details_object(const struct pk_threat *t)
 	return o;
 }
 
+static void add_said(struct object *o, const char *key, const char *text)
+{
+	if (*text)
+		add_text(o, key, text);
+}
+
 static struct object indicator_object(const struct pk_threat *t)
 {
 	const struct pk_threat_indicator *ind = t->indicator;
@@ -277,8 +283,14 @@ static struct object indicator_object(const struct pk_threat *t)
 	add_list(&o, "feeds", feeds, feed_at, ind);
 	add_plain(&o, "role", role_word(t->role));
 	add_number(&o, "generation", t->generation);
-	if (*ind->threat_type)
-		add_text(&o, "threat_type", ind->threat_type);
+	add_said(&o, "threat_type", ind->threat_type);
+	add_said(&o, "class", ind->class);
+	add_said(&o, "severity", ind->severity);
+	add_said(&o, "tlp", ind->tlp);
+	add_said(&o, "tags", ind->tags);
+	add_said(&o, "attribution", ind->attribution);
+	if (ind->expires)
+		add_time(&o, "expires", (uint64_t)ind->expires * 1000000000);
 	return o;
 }
 

@@ -17,18 +17,16 @@
 #include "control/encode.h"
 #include "control/merge.h"
 #include "control/pipeline.h"
-#include "control/replay.h"
+#include "control/replay/replay.h"
+#include "control/replay/replay_ioc.h"
 #include "dataplane/inspect/flows.h"
-#include "ioc/feed.h"
-#include "ioc/store.h"
+#include "ioc/store/store.h"
 
 enum {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_PARTIAL = 5,
 	EXIT_CONFIG = 6,
-	FILES_MAX = 32,
-	CHUNK = 1 << 16,
 	WAIT_MS = 50,
 	CAPACITY = 1 << 21, /* flows: memory is taken as they come */
 };
@@ -38,24 +36,15 @@ static const uint64_t replay_seed = 0x7069636b65740001ULL;
 static const uint64_t replay_epoch = 1;
 static const char replay_sensor[] = "replay";
 
-struct source {
-	const char *path;
-	const char *format;
-};
-
 struct session {
-	struct source ioc[FILES_MAX];
-	uint32_t iocs;
+	struct pk_replay_ioc ioc;
 	const struct pk_replay_plane *plane;
 	void *state;
 	struct pk_config *conf;
 	struct pk_replay replay;
-	struct pk_store *store;
 	struct pk_merge *merge;
 	struct pk_pipeline *pipeline;
 	const char *config;
-	const char *feed; /* file being loaded, for sentences */
-	uint64_t refused;
 	int source;
 	int records;
 	int audit;
@@ -76,70 +65,13 @@ int pk_replay_say(struct pk_replay *r, int err, const char *format, ...)
 
 /* --- indicators ------------------------------------------------------------ */
 
-static int on_accept(void *arg, const struct pk_indicator *ind)
-{
-	struct session *s = arg;
-
-	return pk_store_add(s->store, ind, NULL);
-}
-
-static void on_refuse(void *arg, const struct pk_refusal *refusal)
-{
-	struct session *s = arg;
-	char text[256];
-
-	s->refused++;
-	pk_refusal_print(refusal, s->feed, text, sizeof(text));
-	fprintf(stderr, "picket-replay: %s\n", text);
-}
-
-static int read_feed(struct pk_feed *feed, const char *path)
-{
-	static char chunk[CHUNK];
-	FILE *f = fopen(path, "rb");
-	size_t n;
-	int err;
-
-	if (!f)
-		return -errno;
-	while ((n = fread(chunk, 1, sizeof(chunk), f)))
-		pk_feed_push(feed, chunk, n);
-	err = ferror(f) ? -EIO : 0;
-	fclose(f);
-	pk_feed_finish(feed);
-	return err;
-}
-
-static int load_one(struct session *s, uint16_t number)
-{
-	const struct source *src = &s->ioc[number];
-	struct pk_feed_sink sink = { on_accept, on_refuse, s };
-	struct pk_feed *feed;
-	int err = pk_feed_open(&feed, src->format, number, &sink);
-
-	s->feed = src->path;
-	if (err) {
-		fprintf(stderr, "picket-replay: unknown feed format \"%s\"\n",
-			src->format);
-		return err;
-	}
-	err = read_feed(feed, src->path);
-	if (err)
-		fprintf(stderr, "picket-replay: cannot read %s: %s\n",
-			src->path, strerror(-err));
-	pk_feed_close(feed);
-	return err;
-}
-
 static int load_indicators(struct session *s)
 {
 	struct pk_images_conf conf = { .seed = replay_seed };
-	int err = pk_store_new(&s->store, replay_seed);
+	int err = pk_replay_ioc_load(&s->ioc, replay_seed);
 
-	for (uint32_t i = 0; !err && i < s->iocs; i++)
-		err = load_one(s, (uint16_t)i);
 	if (!err)
-		err = pk_builder_base(s->store, &s->replay.base);
+		err = pk_builder_base(s->ioc.store, &s->replay.base);
 	if (!err)
 		err = pk_images_new(&s->replay.images, &conf);
 	if (!err)
@@ -147,36 +79,23 @@ static int load_indicators(struct session *s)
 	return err;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static const char *feed_name(const void *arg, uint16_t feed)
 {
 	const struct session *s = arg;
 
-	return feed < s->iocs ? base_name(s->ioc[feed].path) : "";
+	const struct pk_feed_info *info =
+		pk_store_feed_info(s->ioc.store, feed);
+
+	return info ? info->name : "";
 }
 
-static int indicator_of(void *arg, uint32_t slot,
+static int indicator_of(void *arg, const struct pk_threat_seen *seen,
 			struct pk_threat_indicator *out)
 {
 	struct session *s = arg;
-	struct pk_describe how = { s->store, feed_name, s };
+	struct pk_describe how = { s->ioc.store, feed_name, s };
 
-	return pk_describe_slot(&how, slot, out);
-}
-
-static int indicator_by_addr(void *arg, const union pk_addr *addr,
-			     struct pk_threat_indicator *out)
-{
-	struct session *s = arg;
-	struct pk_describe how = { s->store, feed_name, s };
-
-	return pk_describe_addr(&how, addr, out);
+	return pk_describe(&how, seen, out);
 }
 
 /* --- output ----------------------------------------------------------------- */
@@ -217,8 +136,8 @@ static void fill_sensor(struct session *s, struct pk_audit *a)
 
 	pk_pipeline_stats(s->pipeline, &a->sensor.pipeline);
 	a->sensor.merged = a->plane->known.read_records;
-	for (uint32_t slot = pk_store_next(s->store, 0); slot;
-	     slot = pk_store_next(s->store, slot))
+	for (uint32_t slot = pk_store_next(s->ioc.store, 0); slot;
+	     slot = pk_store_next(s->ioc.store, slot))
 		hits += pk_images_hits(s->replay.images, slot);
 	a->sensor.user_hits = hits;
 	/* In replay the kernel's counters by slot are not read back. */
@@ -356,7 +275,6 @@ static int open_pipeline(struct session *s)
 			.epoch = replay_epoch,
 			.seed = replay_seed,
 			.indicator = indicator_of,
-			.address = indicator_by_addr,
 			.arg = s,
 			.sink = on_threat,
 			.sink_arg = s,
@@ -418,7 +336,7 @@ static void free_session(struct session *s)
 	pk_replay_input_free(s->replay.input);
 	pk_images_free(s->replay.images);
 	pk_block_free(&s->replay.base);
-	pk_store_free(s->store);
+	pk_replay_ioc_fini(&s->ioc);
 	free(s->replay.stats);
 }
 
@@ -452,7 +370,7 @@ static int replay(struct session *s, char **files, int count)
 	free_session(s);
 	if (err || s->replay.broken)
 		return EXIT_FAILED;
-	return s->refused ? EXIT_PARTIAL : 0;
+	return s->ioc.refused ? EXIT_PARTIAL : 0;
 }
 
 /* --- options -------------------------------------------------------------------- */
@@ -464,7 +382,9 @@ static int usage(FILE *to)
 		"Replay capture files (pcap, pcapng; - reads standard input)\n"
 		"and print the threats found in them, one JSON object a line.\n\n"
 		"  --plane PLANE        inline (default), xdp or dpdk\n"
-		"  --ioc FILE[,FORMAT]  indicators: sdn, lines, auto (default)\n"
+		"  --ioc FILE[,FORMAT]  indicators; FORMAT as picketctl ioc load\n"
+		"                       takes it, or told from the content\n"
+		"  --refang             read hxxp://, [.] and their like in them\n"
 		"  --config FILE        flow timeouts and observer\n"
 		"  --workers N          1 to %d (default 1)\n"
 		"  --records            print hits and flows as well\n"
@@ -493,23 +413,6 @@ static int choose_plane(struct session *s, const char *name)
 	return -EINVAL;
 }
 
-/* FILE or FILE,FORMAT; a comma in the file's own name needs ,auto. */
-static int add_source(struct session *s, char *arg)
-{
-	char *comma = strrchr(arg, ',');
-
-	if (s->iocs == FILES_MAX) {
-		fprintf(stderr, "picket-replay: more than %d --ioc\n",
-			FILES_MAX);
-		return -EINVAL;
-	}
-	if (comma)
-		*comma = 0;
-	s->ioc[s->iocs].path = arg;
-	s->ioc[s->iocs++].format = comma ? comma + 1 : "auto";
-	return 0;
-}
-
 static int set_workers(struct session *s, const char *arg)
 {
 	char *end;
@@ -530,7 +433,10 @@ static int take_option(struct session *s, int c)
 	case 'p':
 		return choose_plane(s, optarg);
 	case 'i':
-		return add_source(s, optarg);
+		return pk_replay_ioc_add(&s->ioc, optarg);
+	case 'f':
+		s->ioc.refang = 1;
+		return 0;
 	case 'w':
 		return set_workers(s, optarg);
 	case 'c':
@@ -555,6 +461,7 @@ static int take_option(struct session *s, int c)
 static const struct option options[] = {
 	{ "plane", required_argument, NULL, 'p' },
 	{ "ioc", required_argument, NULL, 'i' },
+	{ "refang", no_argument, NULL, 'f' },
 	{ "config", required_argument, NULL, 'c' },
 	{ "workers", required_argument, NULL, 'w' },
 	{ "records", no_argument, NULL, 'r' },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* picketctl: the operator's command; see control/cli.h and picketctl(8). */
-#include "control/cli.h"
+/* picketctl: the operator's command; see control/cli/cli.h and picketctl(8). */
+#include "control/cli/cli.h"
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* picketd: the sensor's daemon; see control/launcher.h and README.md. */
+/* picketd: the sensor's daemon; see control/launcher/launcher.h and README.md. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "control/bus.h"
 #include "control/config.h"
-#include "control/identity.h"
-#include "control/launcher.h"
+#include "control/launcher/identity.h"
+#include "control/launcher/launcher.h"
 #include "control/log.h"
 
 enum { WHY = 512 };

@@ -213,8 +213,9 @@ static void finish(struct pk_threats *t, struct pk_threat_entry *e)
 
 static void set_text(char *to, size_t size, const char *from)
 {
-	size_t n = strnlen(from, size - 1);
+	size_t n = strlen(from);
 
+	n = n < size ? n : size - 1;
 	memcpy(to, from, n);
 	to[n] = 0;
 }
@@ -235,36 +236,14 @@ static void describe_addr(struct pk_threat_indicator *ind,
 	pk_addr_print(addr, ind->value);
 }
 
-static void check_addr(struct pk_threats *t, struct pk_threat_indicator *ind,
-		       const union pk_addr *addr)
+static void describe_name(struct pk_threat_indicator *ind, const uint8_t *wire)
 {
-	union pk_addr listed;
+	char text[PK_NAME_TEXT_MAX] = "";
 
-	if (!pk_addr_parse(&listed, ind->value) &&
-	    memcmp(&listed, addr, sizeof(listed)) == 0)
-		return;
-	t->counters.mismatched++;
-	describe_addr(ind, addr);
-}
-
-/* Is the text @name the text @value, or below it? */
-static int covers(const char *value, const char *name)
-{
-	size_t v = strlen(value), n = strlen(name);
-
-	if (n < v || strcmp(name + n - v, value) != 0)
-		return 0;
-	return n == v || name[n - v - 1] == '.';
-}
-
-static void check_name(struct pk_threats *t, struct pk_threat_indicator *ind,
-		       const char *name)
-{
-	if (covers(ind->value, name))
-		return;
-	t->counters.mismatched++;
+	if (*wire)
+		pk_name_print(wire, text);
 	set_text(ind->type, sizeof(ind->type), "domain-name");
-	set_text(ind->value, sizeof(ind->value), name);
+	set_text(ind->value, sizeof(ind->value), text);
 }
 
 /* Keep @ind no longer than it is. */
@@ -281,7 +260,8 @@ static int attach(struct pk_threats *t, struct pk_threat_entry *e,
 	copy[n - 1] = 0;
 	e->shown.indicator = (struct pk_threat_indicator *)(void *)copy;
 	e->shown.type = INDICATOR;
-	e->shown.severity = "high";
+	e->shown.severity =
+		*ind->severity ? e->shown.indicator->severity : "high";
 	e->shown.confidence = ind->confidence;
 	e->shown.hold_sec = t->conf.hold_sec;
 	return 0;
@@ -303,29 +283,36 @@ static void open_indicator(struct pk_threats *t, struct pk_threat_entry *e,
 	pk_threat_table_del(t->table, e);
 }
 
-/* By its slot, else by its address; 0 when the store does not know. */
+/*
+ * What the store says of it; what it does not know is told as it was seen. 1
+ * when the indicator is only watched, or has ended: no threat.
+ */
 static int resolve(struct pk_threats *t, struct pk_threat_indicator *ind,
-		   const struct pk_hit *hit, const union pk_addr *addr)
+		   const struct pk_threat_seen *seen)
 {
 	const struct pk_threats_conf *c = &t->conf;
+	int err;
 
 	memset(ind, 0, sizeof(*ind));
-	if (hit && c->indicator && !c->indicator(c->arg, hit->slot, ind))
+	err = c->indicator ? c->indicator(c->arg, seen, ind) : -ENOENT;
+	if (!err) {
+		t->counters.watched += ind->watch;
+		return ind->watch;
+	}
+	if (err == -ETIME) {
+		t->counters.expired++;
 		return 1;
-	if (addr && c->address && !c->address(c->arg, addr, ind))
-		return 1;
-	memset(ind, 0, sizeof(*ind));
-	t->counters.unresolved++;
-	return 0;
-}
-
-static void resolve_addr(struct pk_threats *t, struct pk_threat_indicator *ind,
-			 const struct pk_hit *hit, const union pk_addr *addr)
-{
-	if (resolve(t, ind, hit, addr))
-		check_addr(t, ind, addr);
+	}
+	if (err == -ESTALE)
+		t->counters.mismatched++;
 	else
-		describe_addr(ind, addr);
+		t->counters.unresolved++;
+	memset(ind, 0, sizeof(*ind));
+	if (seen->addr)
+		describe_addr(ind, seen->addr);
+	else
+		describe_name(ind, seen->name);
+	return 0;
 }
 
 static struct pk_threat_key addr_key(const struct pk_record *r,
@@ -362,13 +349,21 @@ static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
 		.quiet_ns = indicator_quiet_ns(t),
 		.mute_ns = t->conf.mute_ns,
 	};
+	struct pk_threat_seen seen = {
+		.slot = hit->slot,
+		.port = source ? flow->sport : flow->dport,
+		.addr = &key->addr,
+		.at_ns = o.first_ns,
+	};
 	struct pk_threat_indicator ind;
-	struct pk_threat_entry *e = begin(t, &o);
+	struct pk_threat_entry *e;
 
+	if (resolve(t, &ind, &seen))
+		return;
+	e = begin(t, &o);
 	if (!e)
 		return;
 	set_packet(&e->shown, hit);
-	resolve_addr(t, &ind, hit, &key->addr);
 	open_indicator(t, e, &ind);
 }
 
@@ -388,30 +383,25 @@ static void addr_hit(struct pk_threats *t, const struct pk_hit *hit)
 	e->due_ns = later(e->due_ns, plus(hit->head.seen_ns, e->quiet_ns));
 }
 
-/* The matched name as text; NULL when it is none or memory is short. */
-static char *name_text(const struct pk_hit *hit)
+/* The name that was seen, checked; "" when it is none. */
+static void name_wire(const struct pk_hit *hit, uint8_t wire[PK_NAME_MAX + 1])
 {
-	uint8_t wire[PK_NAME_MAX + 1] = { 0 };
-	char text[PK_NAME_TEXT_MAX];
-
+	memset(wire, 0, PK_NAME_MAX + 1);
 	if (hit->text_len > PK_NAME_MAX)
-		return NULL;
+		return;
 	memcpy(wire, hit->text, hit->text_len);
 	if (!pk_name_length(wire, hit->text_len))
+		*wire = 0;
+}
+
+static char *name_text(const uint8_t *wire)
+{
+	char text[PK_NAME_TEXT_MAX];
+
+	if (!*wire)
 		return NULL;
 	pk_name_print(wire, text);
 	return strdup(text);
-}
-
-static void resolve_name(struct pk_threats *t, struct pk_threat_indicator *ind,
-			 const struct pk_hit *hit, const char *name)
-{
-	if (resolve(t, ind, hit, NULL)) {
-		check_name(t, ind, name ? name : "");
-		return;
-	}
-	set_text(ind->type, sizeof(ind->type), "domain-name");
-	set_text(ind->value, sizeof(ind->value), name ? name : "");
 }
 
 static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
@@ -428,14 +418,23 @@ static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
 		.quiet_ns = indicator_quiet_ns(t),
 		.mute_ns = t->conf.mute_ns,
 	};
+	uint8_t wire[PK_NAME_MAX + 1];
+	struct pk_threat_seen seen = {
+		.slot = hit->slot,
+		.name = wire,
+		.at_ns = o.first_ns,
+	};
 	struct pk_threat_indicator ind;
-	struct pk_threat_entry *e = begin(t, &o);
+	struct pk_threat_entry *e;
 
+	name_wire(hit, wire);
+	if (resolve(t, &ind, &seen))
+		return;
+	e = begin(t, &o);
 	if (!e)
 		return;
 	set_packet(&e->shown, hit);
-	e->shown.name = name_text(hit);
-	resolve_name(t, &ind, hit, e->shown.name);
+	e->shown.name = name_text(wire);
 	open_indicator(t, e, &ind);
 }
 
@@ -485,16 +484,23 @@ static void open_addr_flow(struct pk_threats *t, const struct pk_flow *f,
 		.quiet_ns = indicator_quiet_ns(t),
 		.mute_ns = t->conf.mute_ns,
 	};
+	struct pk_threat_seen seen = {
+		.port = source ? f->key.sport : f->key.dport,
+		.addr = &key->addr,
+		.at_ns = o.first_ns,
+	};
 	struct pk_threat_indicator ind;
-	struct pk_threat_entry *e = begin(t, &o);
+	struct pk_threat_entry *e;
 
+	if (resolve(t, &ind, &seen))
+		return;
+	e = begin(t, &o);
 	if (!e)
 		return;
 	e->packets = f->listed[role];
 	e->shown.count = e->packets;
 	e->shown.role = (uint8_t)role;
 	e->shown.flow.tcp_flags = f->tcp_flags[0];
-	resolve_addr(t, &ind, NULL, &key->addr);
 	open_indicator(t, e, &ind);
 }
 

@@ -25,7 +25,7 @@
  * Time is that of the records, and of pk_threats_advance(). A threat that is
  * due closes before anything later is told; several in order of their time.
  *
- * Memory: at most @capacity open threats, about 1 KiB each, made when they
+ * Memory: at most @capacity open threats, about 2.5 KiB each, made when they
  * open. When there is no room, the threat whose evidence is oldest is closed
  * early and counted. One thread.
  */
@@ -39,7 +39,7 @@
 #include "dataplane/record.h"
 
 enum {
-	PK_THREAT_FEEDS = 8,
+	PK_THREAT_FEEDS = 16,
 	PK_THREAT_VALUE = 1024, /* a name of 253 bytes, all escaped, fits */
 	PK_THREAT_CAPACITY = 65536,
 	PK_THREAT_HOLD_SEC = 3600,
@@ -52,15 +52,23 @@ enum pk_threat_state { PK_THREAT_OPEN, PK_THREAT_UPDATE, PK_THREAT_CLOSED };
 
 /*
  * What the indicator store says of an indicator: NUL-terminated text, empty
- * where unknown. Type words are the STIX object names.
+ * where unknown. Type words are the STIX object names. Feeds are those of all
+ * indicators that cover what was seen; the rest is of the most specific one.
  */
 struct pk_threat_indicator {
 	uint8_t confidence; /* 0 to 100 */
 	uint8_t feeds;
+	uint8_t watch;	  /* 1: hits are counted, no threat is told */
+	uint32_t expires; /* Unix seconds, 0: it does not */
 	char type[24];
 	char id[104];
-	char threat_type[64];
-	char feed[PK_THREAT_FEEDS][48];
+	char threat_type[64]; /* the feed's own word */
+	char class[24];
+	char severity[12]; /* "" : high */
+	char tlp[16];
+	char tags[256];
+	char attribution[128];
+	char feed[PK_THREAT_FEEDS][64];
 	char value[PK_THREAT_VALUE]; /* last: stored as long as it is */
 };
 
@@ -102,7 +110,7 @@ struct pk_threat {
 typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
 
 /*
- * evidence = opened + folded + redundant + no_memory
+ * evidence = opened + folded + redundant + watched + expired + no_memory
  * opened   = closed_quiet + closed_early + closed_end + open
  * told     = opened + updates + closed_*
  */
@@ -111,6 +119,8 @@ typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
 	_(opened, "of these, opened a threat")                            \
 	_(folded, "of these, counted into an open threat")                \
 	_(redundant, "of these, hits of an address whose threat is open") \
+	_(watched, "of these, of indicators that are only watched")       \
+	_(expired, "of these, of indicators that had ended")              \
 	_(no_memory, "of these, lost for want of memory")                 \
 	_(updates, "updates told")                                        \
 	_(closed_quiet, "threats closed after time without evidence")     \
@@ -119,10 +129,19 @@ typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
 	_(open, "threats open now")                                       \
 	_(told, "messages told")                                          \
 	_(unresolved, "hits whose indicator the store did not know")      \
-	_(mismatched, "hits whose indicator has another address")
+	_(mismatched, "hits whose indicator is of something else")
 
 struct pk_threat_counters {
 	PK_THREAT_COUNTERS(PK_COUNTER_FIELD)
+};
+
+/* What was seen of an indicator. */
+struct pk_threat_seen {
+	uint32_t slot;		   /* that a plane found; 0: none is known */
+	uint16_t port;		   /* of @addr; 0: none */
+	const union pk_addr *addr; /* NULL: a name was seen */
+	const uint8_t *name;	   /* the wire name; "" when it is none */
+	uint64_t at_ns;		   /* when: of a flow, its first packet */
 };
 
 struct pk_threats_conf {
@@ -134,13 +153,12 @@ struct pk_threats_conf {
 	uint32_t capacity;  /* open threats; 0: the default */
 
 	/*
-	 * The indicator of @slot, and one that lists @addr; 0, or negative
-	 * when there is none. Either may be NULL. Asked once a threat.
+	 * The indicator of what was seen (control/describe.h): 0; -ENOENT
+	 * when there is none; -ESTALE when the slot's is of something else and
+	 * no other covers it; -ETIME when all that cover it had ended. May be NULL. Asked once a threat.
 	 */
-	int (*indicator)(void *arg, uint32_t slot,
+	int (*indicator)(void *arg, const struct pk_threat_seen *seen,
 			 struct pk_threat_indicator *out);
-	int (*address)(void *arg, const union pk_addr *addr,
-		       struct pk_threat_indicator *out);
 	void *arg;
 
 	pk_threat_sink_fn *sink; /* borrows the threat while it runs */

@@ -114,8 +114,8 @@ static void fill(struct pk_audit *a, struct pk_audit_plane *plane)
 	p->matches = 20, p->below = 15, p->evidence = 4, p->no_window = 1;
 	w->events = 20, w->resident = 10, w->aged = 5, w->displaced = 3;
 	w->forgotten = 2;
-	t->evidence = 20, t->opened = 6, t->folded = 10, t->redundant = 3;
-	t->no_memory = 1;
+	t->evidence = 25, t->opened = 6, t->folded = 10, t->redundant = 3;
+	t->no_memory = 1, t->watched = 2, t->expired = 3;
 	t->closed_quiet = 2, t->closed_early = 1, t->closed_end = 1;
 	t->open = 2;
 	t->updates = 5, t->told = 15;

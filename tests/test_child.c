@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/child.h"
+#include "control/launcher/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/client.h"
+#include "control/cli/client.h"
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -148,6 +148,7 @@ static void grow(void *arg, uint64_t sent, uint64_t bytes)
 	assert_int_equal(ftruncate(*(int *)arg, 4 << 20), 0);
 }
 
+/* G15: while it is read */
 static void a_file_that_changes_is_not_sent(void **state)
 {
 	void (*const changes[])(void *, uint64_t, uint64_t) = { shrink, grow };

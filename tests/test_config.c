@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "control/config.h"
+#include "ioc/indicator.h"
 #include "control/near.h"
-#include "control/spec.h"
+#include "control/launcher/spec.h"
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -155,7 +156,29 @@ static const struct {
 	  "f:1: \"interfaces[0].name\" must be the name of a network "
 	  "interface" },
 	{ "{\"indicators\": [{\"path\": \"/a\", \"format\": \"csv\"}]}",
-	  "f:1: \"indicators[0].format\" must be sdn, lines or auto" },
+	  "f:1: \"indicators[0].format\" must be a format: auto, lines, hosts, "
+	  "adblock, dnsmasq, rpz, sdn, table, misp, stix ... (picketctl(8))" },
+	{ "{\"indicators\": [{\"path\": \"/a\", \"mapping\": \"nosuch\"}]}",
+	  "f:1: \"indicators[0].mapping\" must be an absolute path, or the "
+	  "name of a mapping that is built in" },
+	{ "{\"indicators\": [{\"path\": \"/a\", \"match\": \"below\"}]}",
+	  "f:1: \"indicators[0].match\" must be exact, subdomains or "
+	  "one-label" },
+	{ "{\"indicators\": [{\"path\": \"/a\", \"class\": \"botnet_cc\"}]}",
+	  "f:1: \"indicators[0].class\" must be a class such as c2-server, "
+	  "phishing or scanner" },
+	{ "{\"indicators\": [{\"path\": \"/a\", \"confidence\": 101}]}",
+	  "f:1: \"indicators[0].confidence\" must be from 0 to 100, not 101" },
+	{ "{\"safelists\": [{\"list\": \"a\"}]}",
+	  "f:1: \"safelists[0]\" lacks \"path\"" },
+	{ "{\"safelists\": [{\"path\": \"/a/\"}]}",
+	  "f:1: \"safelists[0]\" needs a \"list\" of 1 to 63 bytes, as the "
+	  "file's name is none" },
+	{ "{\"guards\": {\"own_networks\": [\"example\"]}}",
+	  "f:1: \"guards.own_networks[0]\" must be an address or a prefix such as "
+	  "192.0.2.0/24" },
+	{ "{\"state_dir\": \"state\"}",
+	  "f:1: \"state_dir\" must be an absolute path" },
 	{ "{\"indicators\": [{\"path\": \"/a\"},\n{\"path\": \"/a/\"}]}",
 	  "f:2: \"indicators[1]\" needs a \"feed\" of 1 to 63 bytes, as the "
 	  "file's name is none" },
@@ -224,7 +247,23 @@ static const char full[] =
 	"               \"workers\": 4, \"no_huge\": true },\n"
 	"             { \"name\": \"q\", \"vdev\": \"net_null0\" } ],\n"
 	"  \"indicators\": [ { \"path\": \"/a b.csv\", \"format\": \"sdn\",\n"
-	"                    \"feed\": \"f\" } ],\n"
+	"                    \"feed\": \"f\" },\n"
+	"                  { \"path\": \"/b\", \"format\": \"table\",\n"
+	"                    \"mapping\": \"/m\", \"match\": \"exact\",\n"
+	"                    \"type\": \"url\", \"threat_type\": \"bad\",\n"
+	"                    \"class\": \"phishing\", \"severity\": \"low\",\n"
+	"                    \"tlp\": \"amber\", \"action\": \"watch\",\n"
+	"                    \"tags\": \"a,b\", \"attribution\": \"x\",\n"
+	"                    \"licence\": \"CC0\", \"confidence\": 0,\n"
+	"                    \"ttl\": 60, \"score_min\": 3, \"refang\": true,\n"
+	"                    \"hosts\": true, \"everything\": true,\n"
+	"                    \"replace\": false, \"force\": true } ],\n"
+	"  \"safelists\": [ { \"path\": \"/s.json\", \"list\": \"l\" },\n"
+	"                 { \"path\": \"/top\" } ],\n"
+	"  \"guards\": { \"bogons\": false, \"public_suffixes\": false,\n"
+	"              \"shrink\": 20, \"growth\": 3,\n"
+	"              \"own_networks\": [\"192.0.2.0/24\", \"::1\"] },\n"
+	"  \"state_dir\": \"/var/p\",\n"
 	"}\n";
 
 static void every_key_arrives(void **state)
@@ -255,6 +294,65 @@ static void every_key_arrives(void **state)
 	pk_config_free(c);
 }
 
+static void every_key_of_indicators_arrives(void **state)
+{
+	const struct pk_config_file *f;
+	struct pk_config *c;
+	char err[300];
+
+	(void)state;
+	assert_int_equal(parse(&c, full, err), 0);
+	assert_int_equal(c->files, 2);
+	f = &c->file[0];
+	assert_int_equal(f->confidence, PK_CONFIDENCE_UNKNOWN);
+	assert_true(f->replace);
+	assert_false(f->force);
+	f = &c->file[1];
+	assert_string_equal(f->mapping, "/m");
+	assert_string_equal(f->match, "exact");
+	assert_string_equal(f->type, "url");
+	assert_string_equal(f->threat_type, "bad");
+	assert_string_equal(f->class, "phishing");
+	assert_string_equal(f->severity, "low");
+	assert_string_equal(f->tlp, "amber");
+	assert_string_equal(f->action, "watch");
+	assert_string_equal(f->tags, "a,b");
+	assert_string_equal(f->attribution, "x");
+	assert_string_equal(f->licence, "CC0");
+	assert_int_equal(f->confidence, 0);
+	assert_int_equal(f->ttl_s, 60);
+	assert_int_equal(f->score_min, 3);
+	assert_true(f->refang && f->hosts && f->everything && f->force);
+	assert_false(f->replace);
+	pk_config_free(c);
+}
+
+static void guards_and_safelists_arrive(void **state)
+{
+	struct pk_config *c;
+	char err[300];
+
+	(void)state;
+	assert_int_equal(parse(&c, full, err), 0);
+	assert_int_equal(c->lists, 2);
+	assert_string_equal(c->list[0].path, "/s.json");
+	assert_string_equal(pk_config_list(&c->list[0]), "l");
+	assert_string_equal(pk_config_list(&c->list[1]), "top");
+	assert_false(c->guard.bogons || c->guard.suffixes);
+	assert_int_equal(c->guard.shrink, 20);
+	assert_int_equal(c->guard.growth, 3);
+	assert_int_equal(c->guard.networks, 2);
+	assert_string_equal(c->guard.network[1], "::1");
+	assert_string_equal(c->state_dir, "/var/p");
+	pk_config_free(c);
+	assert_int_equal(pk_config_new(&c), 0);
+	assert_true(c->guard.bogons && c->guard.suffixes);
+	assert_int_equal(c->guard.shrink, 50);
+	assert_int_equal(c->guard.growth, 10);
+	assert_string_equal(c->state_dir, "/var/lib/picket");
+	pk_config_free(c);
+}
+
 static void every_element_arrives(void **state)
 {
 	struct pk_config *c;
@@ -276,7 +374,7 @@ static void every_element_arrives(void **state)
 	assert_true(c->port[0].no_huge);
 	assert_string_equal(c->port[1].vdev, "net_null0");
 	assert_int_equal(c->port[1].workers, 1);
-	assert_int_equal(c->files, 1);
+	assert_int_equal(c->files, 2);
 	assert_string_equal(c->file[0].path, "/a b.csv");
 	assert_string_equal(c->file[0].format, "sdn");
 	assert_string_equal(c->file[0].feed, "f");
@@ -433,6 +531,8 @@ int main(void)
 		cmocka_unit_test(an_empty_object_gives_the_defaults),
 		cmocka_unit_test(every_key_arrives),
 		cmocka_unit_test(every_element_arrives),
+		cmocka_unit_test(every_key_of_indicators_arrives),
+		cmocka_unit_test(guards_and_safelists_arrive),
 		cmocka_unit_test(root_refuses_a_file_that_others_may_write),
 		cmocka_unit_test(files_that_are_none_are_named),
 		cmocka_unit_test(a_file_has_a_bounded_length),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/host.h"
+#include "control/launcher/host.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/identity.h"
+#include "control/launcher/identity.h"
 
 #include <errno.h>
 #include <pwd.h>

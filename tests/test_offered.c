@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/offered.h"
+#include "control/daemon/offered.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

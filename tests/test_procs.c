@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "control/launcher_inside.h"
+#include "control/launcher/launcher_inside.h"
 
 static const char file[] = "{ \"ports\": [ { \"name\": \"cap\", "
 			   "\"vdev\": \"net_pcap0,rx_pcap=/a.pcap\" } ] }";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/request.h"
+#include "control/launcher/request.h"
 
 #include <dirent.h>
 #include <errno.h>

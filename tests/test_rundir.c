@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/rundir.h"
+#include "control/launcher/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

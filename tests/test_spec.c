@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/spec.h"
+#include "control/launcher/spec.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -32,6 +32,8 @@ struct fixture {
 	struct pk_threats *threats;
 	struct told told;
 	int asked;
+	uint8_t watch;
+	uint64_t ends_ns;
 };
 
 static void listen(void *arg, const struct pk_threat *threat)
@@ -56,8 +58,19 @@ static void listen(void *arg, const struct pk_threat *threat)
 	t->n++;
 }
 
+/* Is @wire evil.example, or below it? */
+static int is_evil(const uint8_t *wire)
+{
+	static const uint8_t evil[] = "\4evil\7example";
+	size_t n = strlen((const char *)wire) + 1;
+
+	return n >= sizeof(evil) &&
+	       !memcmp(wire + n - sizeof(evil), evil, sizeof(evil));
+}
+
 /* Slot 1 is LISTED, slot 2 a name, slot 3 another address than any hit's. */
-static int indicator(void *arg, uint32_t slot, struct pk_threat_indicator *out)
+static int indicator(void *arg, const struct pk_threat_seen *seen,
+		     struct pk_threat_indicator *out)
 {
 	struct fixture *f = arg;
 
@@ -67,17 +80,17 @@ static int indicator(void *arg, uint32_t slot, struct pk_threat_indicator *out)
 	strcpy(out->feed[0], "feed");
 	strcpy(out->id, "4711");
 	strcpy(out->threat_type, "c2");
-	if (slot == 1) {
+	out->watch = f->watch;
+	if (f->ends_ns && seen->at_ns >= f->ends_ns)
+		return -ETIME;
+	if (seen->slot == 1) {
 		strcpy(out->type, "ipv4-addr");
 		strcpy(out->value, "10.0.0.1");
-	} else if (slot == 2) {
+	} else if (seen->slot == 2 && is_evil(seen->name)) {
 		strcpy(out->type, "domain-name");
 		strcpy(out->value, "evil.example");
-	} else if (slot == 3) {
-		strcpy(out->type, "ipv4-addr");
-		strcpy(out->value, "192.0.2.99");
 	} else {
-		return -ENOENT;
+		return seen->slot == 2 || seen->slot == 3 ? -ESTALE : -ENOENT;
 	}
 	return 0;
 }
@@ -104,8 +117,9 @@ static void tear_down(struct fixture *f)
 	struct pk_threat_counters c;
 
 	pk_threats_count(f->threats, &c);
-	assert_int_equal(c.evidence,
-			 c.opened + c.folded + c.redundant + c.no_memory);
+	assert_int_equal(c.evidence, c.opened + c.folded + c.redundant +
+					     c.watched + c.expired +
+					     c.no_memory);
 	assert_int_equal(c.opened, c.closed_quiet + c.closed_early +
 					   c.closed_end + c.open);
 	assert_int_equal(c.told, c.opened + c.updates + c.closed_quiet +
@@ -444,6 +458,45 @@ static void another_name_than_the_indicators_is_told_as_seen(void **state)
 	tear_down(&f);
 }
 
+static void an_indicator_that_has_ended_opens_no_threat(void **state)
+{
+	struct pk_threat_counters c;
+	struct fixture f;
+
+	(void)state;
+	set_up(&f);
+	f.ends_ns = START;
+	hit(&f, START, LISTED, OTHER, PK_ROLE_SOURCE);
+	name_hit(&f, START, 0, "\4evil\7example", 14);
+	pk_threats_count(f.threats, &c);
+	assert_int_equal(c.expired, 2);
+	assert_int_equal(f.told.n, 0);
+	f.ends_ns = START + 1; /* seen before its end, however late it comes */
+	hit(&f, START, LISTED, OTHER, PK_ROLE_SOURCE);
+	assert_int_equal(f.told.n, 1);
+	tear_down(&f);
+}
+
+static void a_watched_indicator_opens_no_threat(void **state)
+{
+	struct pk_threat_counters c;
+	struct fixture f;
+
+	(void)state;
+	set_up(&f);
+	f.watch = 1;
+	hit(&f, START, LISTED, OTHER, PK_ROLE_SOURCE);
+	name_hit(&f, START, 0, "\4evil\7example", 14);
+	pk_threats_count(f.threats, &c);
+	assert_int_equal(c.watched, 2);
+	assert_int_equal(c.open, 0);
+	assert_int_equal(f.told.n, 0);
+	f.watch = 0; /* what was watched may be told from now on */
+	hit(&f, START, LISTED, OTHER, PK_ROLE_SOURCE);
+	assert_int_equal(f.told.n, 1);
+	tear_down(&f);
+}
+
 static void an_unknown_or_wrong_indicator_is_told_by_the_address(void **state)
 {
 	struct pk_threat_counters c;
@@ -640,6 +693,8 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_none_is_told_without_it),
 		cmocka_unit_test(
 			another_name_than_the_indicators_is_told_as_seen),
+		cmocka_unit_test(an_indicator_that_has_ended_opens_no_threat),
+		cmocka_unit_test(a_watched_indicator_opens_no_threat),
 		cmocka_unit_test(
 			an_unknown_or_wrong_indicator_is_told_by_the_address),
 		cmocka_unit_test(observers_are_kept_apart),

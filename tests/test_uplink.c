@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "ioc/images.h"
+#include "ioc/image/images.h"
 
 /* The daemon's side of a test, and the plane that a thread connects. */
 struct rig {

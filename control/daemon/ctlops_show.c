@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ioc list, ioc test, ioc explain */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/daemon/ctlops_ioc.h"
+#include "control/text.h"
+
+enum { LIST_LIMIT = 100, LIST_MAX = 10000, WALK = 1 << 20 };
+
+/* --- list ------------------------------------------------------------------------------ */
+
+struct listing {
+	int type;      /* -1: all */
+	uint16_t feed; /* PK_IOC_ANY_FEED: all */
+	uint64_t limit;
+	uint32_t next; /* the last slot looked at; 0: no more follow */
+};
+
+static bool is_wanted(const struct pk_store *s, const struct listing *l,
+		      uint32_t slot)
+{
+	struct pk_indicator ind;
+	struct pk_meta meta;
+
+	if (l->feed != PK_IOC_ANY_FEED &&
+	    pk_store_meta(s, slot, l->feed, &meta))
+		return false;
+	return l->type < 0 ||
+	       (!pk_store_get(s, slot, &ind) && ind.type == l->type);
+}
+
+/* A page may end early, so that what is rare does not hold up the loop. */
+static void fill_list(const struct pk_daemon *d, struct listing *l,
+		      uint32_t after, struct json_object *items)
+{
+	const struct pk_store *s = pk_indicators_store(d->indicators);
+	uint32_t slot = after, last = after, walked = 0;
+	uint64_t n = 0;
+
+	while ((slot = pk_store_next(s, slot))) {
+		bool wanted = is_wanted(s, l, slot);
+
+		if ((wanted && n == l->limit) || walked++ == WALK) {
+			l->next = last;
+			return;
+		}
+		last = slot;
+		if (!wanted)
+			continue;
+		json_object_array_add(items, pk_ioc_item(d, slot, l->feed));
+		n++;
+	}
+}
+
+static int take_list(struct pk_daemon *d, struct pk_args *a, struct listing *l,
+		     struct pk_ctl_answer *out)
+{
+	const char *feed = pk_args_text(a, "feed", false);
+	char why[PK_SAY_MAX];
+	int n;
+
+	if (pk_ioc_take_word(a, "type", pk_indicator_type_find, &l->type,
+			     why)) {
+		pk_ctl_fail(out, PK_CTL_E_USAGE,
+			    "types are ipv4-addr, ipv4-net, domain-name, ...",
+			    "%s", why);
+		return -EINVAL;
+	}
+	if (!feed)
+		return 0;
+	n = pk_store_feed_find(pk_indicators_store(d->indicators), feed);
+	if (n < 0) {
+		pk_ctl_fail(out, PK_CTL_E_NOT_FOUND,
+			    "feed list shows which there are",
+			    "there is no feed \"%.64s\"", feed);
+		return -ENOENT;
+	}
+	l->feed = (uint16_t)n;
+	return 0;
+}
+
+static void add_total(struct json_object *o, const struct pk_daemon *d,
+		      const struct listing *l)
+{
+	const struct pk_store *s = pk_indicators_store(d->indicators);
+	struct pk_store_stats stats;
+
+	pk_store_stats(s, &stats);
+	if (l->feed == PK_IOC_ANY_FEED)
+		pk_ctlops_add_number(o, "total",
+				     l->type < 0 ? stats.live
+						 : stats.by_type[l->type]);
+	else if (l->type < 0)
+		pk_ctlops_add_number(o, "total",
+				     pk_store_feed_items(s, l->feed));
+}
+
+static int op_list(void *arg, struct json_object *args, const void *bytes,
+		   size_t n, struct pk_ctl_answer *out)
+{
+	struct listing l = { .type = -1, .feed = PK_IOC_ANY_FEED };
+	struct pk_daemon *d = arg;
+	struct json_object *o;
+	struct pk_args a;
+	uint32_t after;
+
+	(void)bytes;
+	(void)n;
+	pk_args_begin(&a, args);
+	l.limit = pk_args_number(&a, "limit", LIST_LIMIT, LIST_MAX);
+	after = (uint32_t)pk_args_number(&a, "after", 0, UINT32_MAX);
+	if (take_list(d, &a, &l, out) || pk_args_end(&a, out))
+		return 0;
+	o = json_object_new_object();
+	fill_list(d, &l, after, pk_ioc_add_list(o, "items"));
+	add_total(o, d, &l);
+	pk_ctlops_add_number(o, "commit", pk_indicators_last(d->indicators));
+	if (l.next)
+		pk_ctlops_add_number(o, "next", l.next);
+	pk_ctl_ok(out, o);
+	return 0;
+}
+
+/* --- test and explain --------------------------------------------------------------------- */
+
+/* Value and type; 0, or the answer has been given. */
+static int take_value(struct json_object *args, struct pk_ioc_args *value,
+		      struct pk_ctl_answer *out)
+{
+	struct pk_args a;
+	int err;
+
+	pk_args_begin(&a, args);
+	pk_indicator_init(&value->ind);
+	err = pk_ioc_take_value(&a, value);
+	if (err)
+		pk_ioc_usage(out, value->why);
+	else if (pk_args_end(&a, out))
+		err = -EINVAL;
+	return err;
+}
+
+static void add_safe(struct json_object *o, const struct pk_daemon *d,
+		     const struct pk_indicator *ind)
+{
+	char why[PK_SAY_MAX];
+
+	if (pk_ioc_refused(d, ind, 0, why))
+		pk_ctlops_add_text(o, "safe", why);
+}
+
+static int op_test(void *arg, struct json_object *args, const void *bytes,
+		   size_t n, struct pk_ctl_answer *out)
+{
+	struct pk_daemon *d = arg;
+	uint32_t slots[PK_STORE_COVERS];
+	struct pk_ioc_args value = { 0 };
+	struct json_object *o, *items;
+	unsigned count;
+
+	(void)bytes;
+	(void)n;
+	if (take_value(args, &value, out))
+		return 0;
+	count = pk_store_cover(pk_indicators_store(d->indicators), &value.ind,
+			       slots, PK_STORE_COVERS);
+	o = json_object_new_object();
+	pk_ioc_add_value(o, &value.ind);
+	json_object_object_add(o, "match", json_object_new_boolean(count > 0));
+	add_safe(o, d, &value.ind);
+	items = pk_ioc_add_list(o, "items");
+	for (unsigned i = 0; i < count; i++)
+		json_object_array_add(
+			items, pk_ioc_item(d, slots[i], PK_IOC_ANY_FEED));
+	pk_ctl_ok(out, o);
+	return 0;
+}
+
+static void add_evidence(struct json_object *o, const struct pk_daemon *d,
+			 uint32_t slot)
+{
+	static const char *const planes[] = { "file", "xdp", "dpdk",
+					      "collect" };
+	static const char *const roles[] = { "source", "destination",
+					     "dns-question" };
+	const struct pk_evidence_entry *e = pk_evidence_find(d->evidence, slot);
+	char text[PK_ADDR_TEXT_MAX], proto[PK_TEXT_PROTO];
+	struct json_object *part;
+
+	if (!e)
+		return;
+	pk_ioc_add_ns(o, "first_hit", e->first_ns);
+	pk_ioc_add_ns(o, "last_hit", e->last_ns);
+	part = pk_ioc_add_object(o, "evidence");
+	pk_ioc_add_ns(part, "time", e->last_ns);
+	pk_ctlops_add_text(part, "plane",
+			   e->plane < PK_PLANES ? planes[e->plane] : "?");
+	pk_ctlops_add_text(part, "role",
+			   e->role < PK_ROLES ? roles[e->role] : "?");
+	pk_text_proto(e->key.proto, proto);
+	pk_ctlops_add_text(part, "protocol", proto);
+	pk_addr_print(&e->key.src, text);
+	pk_ctlops_add_text(part, "src", text);
+	pk_ctlops_add_number(part, "src_port", e->key.sport);
+	pk_addr_print(&e->key.dst, text);
+	pk_ctlops_add_text(part, "dst", text);
+	pk_ctlops_add_number(part, "dst_port", e->key.dport);
+}
+
+static const char *table_of(const struct pk_indicator *ind)
+{
+	switch (ind->type) {
+	case PK_INDICATOR_IPV4:
+		return "v4";
+	case PK_INDICATOR_IPV6:
+		return "v6";
+	case PK_INDICATOR_IPV4_NET:
+		return "net4";
+	case PK_INDICATOR_IPV6_NET:
+		return "net6";
+	case PK_INDICATOR_DOMAIN:
+	case PK_INDICATOR_IP_PORT:
+		return "name";
+	default:
+		return "value";
+	}
+}
+
+static void add_where(struct json_object *o, const struct pk_daemon *d,
+		      uint32_t slot, const struct pk_indicator *ind)
+{
+	struct json_object *part = pk_ioc_add_object(o, "where");
+	int settled = pk_indicators_is_settled(d->indicators);
+	int in_base =
+		pk_store_in_base(pk_indicators_store(d->indicators), slot);
+
+	pk_ctlops_add_text(part, "layer",
+			   in_base   ? "base"
+			   : settled ? "delta"
+				     : "none");
+	pk_ctlops_add_text(part, "table", table_of(ind));
+	pk_ctlops_add_number(part, "generation",
+			     pk_indicators_generation(d->indicators));
+}
+
+static void add_saying(struct json_object *list, const struct pk_daemon *d,
+		       uint32_t slot, uint16_t feed)
+{
+	const struct pk_store *s = pk_indicators_store(d->indicators);
+	const struct pk_feed_info *info = pk_store_feed_info(s, feed);
+	struct json_object *o;
+	struct pk_meta meta;
+
+	if (!info || pk_store_meta(s, slot, feed, &meta))
+		return;
+	o = pk_ioc_add_element(list);
+	pk_ctlops_add_text(o, "feed", info->name);
+	pk_ioc_add_sec(o, "since",
+		       meta.first_seen ? meta.first_seen : info->loaded);
+	pk_ctlops_add_text(o, "source", info->source);
+	pk_ctlops_add_text(o, "licence", info->licence);
+	pk_ctlops_add_text(o, "feed_attribution", info->attribution);
+	pk_ioc_add_sec(o, "loaded", info->loaded);
+	pk_ioc_add_meta(o, &meta);
+}
+
+static void explain(struct json_object *items, const struct pk_daemon *d,
+		    uint32_t slot)
+{
+	const struct pk_store *s = pk_indicators_store(d->indicators);
+	struct json_object *o, *list;
+	struct pk_indicator ind;
+	uint16_t feeds[256];
+	unsigned n;
+
+	if (pk_store_get(s, slot, &ind))
+		return;
+	o = pk_ioc_add_element(items);
+	pk_ctlops_add_number(o, "slot", slot);
+	pk_ioc_add_value(o, &ind);
+	pk_ctlops_add_number(o, "hits",
+			     pk_indicators_hits(d->indicators, slot));
+	add_evidence(o, d, slot);
+	add_where(o, d, slot, &ind);
+	list = pk_ioc_add_list(o, "feeds");
+	n = pk_store_feeds(s, slot, feeds, 256);
+	for (unsigned i = 0; i < n && i < 256; i++)
+		add_saying(list, d, slot, feeds[i]);
+}
+
+static int op_explain(void *arg, struct json_object *args, const void *bytes,
+		      size_t n, struct pk_ctl_answer *out)
+{
+	struct pk_daemon *d = arg;
+	uint32_t slots[PK_STORE_COVERS];
+	struct pk_ioc_args value = { 0 };
+	struct json_object *o, *items;
+	unsigned count;
+
+	(void)bytes;
+	(void)n;
+	if (take_value(args, &value, out))
+		return 0;
+	count = pk_store_cover(pk_indicators_store(d->indicators), &value.ind,
+			       slots, PK_STORE_COVERS);
+	o = json_object_new_object();
+	pk_ioc_add_value(o, &value.ind);
+	pk_ctlops_add_number(o, "generation",
+			     pk_indicators_generation(d->indicators));
+	pk_ctlops_add_number(o, "commit", pk_indicators_last(d->indicators));
+	add_safe(o, d, &value.ind);
+	items = pk_ioc_add_list(o, "items");
+	for (unsigned i = 0; i < count; i++)
+		explain(items, d, slots[i]);
+	pk_ctl_ok(out, o);
+	return 0;
+}
+
+int pk_ctlops_register_show(struct pk_daemon *d)
+{
+	static const struct pk_ctlop ops[] = {
+		{ "ioc list", op_list },
+		{ "ioc test", op_test },
+		{ "ioc explain", op_explain },
+	};
+
+	return pk_ctlops_add_all(d, ops, sizeof(ops) / sizeof(ops[0]));
+}

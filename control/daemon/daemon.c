@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <json-c/json.h>
+
+#include "control/daemon/ctlops.h"
+#include "control/daemon/daemon_inside.h"
+#include "control/launcher/launcher.h"
+#include "control/log.h"
+#include "control/daemon/status.h"
+
+enum { STATS_EVERY_S = 5 };
+
+uint64_t pk_daemon_real_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void pk_daemon_end(struct pk_daemon *d, int status)
+{
+	if (!d->ending)
+		d->status = status;
+	d->ending = 1;
+	event_base_loopbreak(d->base);
+}
+
+/* --- records and threats ---------------------------------------------------------- */
+
+static const char *hit_kind(const struct pk_hit *hit)
+{
+	const union pk_addr *a;
+
+	if (hit->role == PK_ROLE_DNS_QUESTION)
+		return pk_indicator_type_word(PK_INDICATOR_DOMAIN);
+	a = hit->role == PK_ROLE_SOURCE ? &hit->packet.key.src
+					: &hit->packet.key.dst;
+	return pk_indicator_type_word(pk_is_v4(a) ? PK_INDICATOR_IPV4
+						  : PK_INDICATOR_IPV6);
+}
+
+static void on_record(void *arg, const struct pk_record *r)
+{
+	struct pk_daemon *d = arg;
+	int n;
+
+	pk_guards_see(d->guards, r);
+	if (r->type == PK_RECORD_HIT) {
+		pk_evidence_hit(d->evidence, (const struct pk_hit *)r);
+		n = pk_encode_record(r, d->text, sizeof(d->text));
+		if (n > 0)
+			pk_bus_publish(d->bus, PK_BUS_HIT,
+				       hit_kind((const struct pk_hit *)r),
+				       r->seen_ns, d->text, (size_t)n);
+	}
+	pk_pipeline_record(d->pipeline, r);
+}
+
+static void on_threat(void *arg, const struct pk_threat *t)
+{
+	struct pk_daemon *d = arg;
+	int n = pk_encode_threat(t, d->text, sizeof(d->text));
+
+	if (n > 0)
+		n = pk_bus_publish(d->bus, PK_BUS_THREAT, t->type, t->last_ns,
+				   d->text, (size_t)n);
+	if (n < 0)
+		pk_err("a threat could not be published: %s type=%s",
+		       strerror(-n), t->type);
+}
+
+static void on_fenced(void *arg, int source)
+{
+	struct pk_daemon *d = arg;
+
+	pk_planes_fenced(d->planes, source);
+}
+
+/* --- the sensor's own state ---------------------------------------------------------- */
+
+static void publish_status(struct pk_daemon *d)
+{
+	struct json_object *o;
+	const char *text;
+	size_t len;
+
+	o = pk_status_json(d);
+	if (!o)
+		return;
+	text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN,
+						 &len);
+	if (text)
+		pk_bus_publish(d->bus, PK_BUS_STATS, NULL, pk_daemon_real_ns(),
+			       text, len);
+	json_object_put(o);
+}
+
+/* A gap is published when it begins and when it ends. */
+static void on_plane_changed(void *arg, const struct pk_plane_view *plane)
+{
+	struct pk_daemon *d = arg;
+
+	(void)plane;
+	if (d->ifaces && d->bus && !d->ending)
+		publish_status(d);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct pk_daemon *d = arg;
+	uint64_t now = pk_daemon_real_ns();
+
+	(void)fd;
+	(void)what;
+	pk_pump_turn(d->pump);
+	pk_pipeline_tick(d->pipeline, now - PK_MERGE_HOLD_NS);
+	pk_bus_tick(d->bus, now);
+	if (now / 1000000000 % STATS_EVERY_S == 0)
+		publish_status(d);
+}
+
+static void add_sensor(const struct pk_daemon *d, struct pk_audit_sensor *s)
+{
+	const struct pk_bus_counters *bus = pk_bus_count(d->bus);
+	struct pk_merge_counters merge;
+	struct pk_ctl_counters ctl = { 0 };
+
+	pk_merge_count(pk_pump_merge(d->pump), &merge);
+	s->merged = merge.released;
+	s->bus_offered = bus->offered;
+	s->bus_published = bus->published;
+	s->bus_refused = bus->refused;
+	if (d->ctl)
+		pk_ctl_counters(d->ctl, &ctl);
+	s->control_connections = ctl.connections;
+	s->control_closed = ctl.closed;
+	s->control_open = ctl.open;
+	s->control_requests = ctl.requests;
+	s->control_pending = ctl.pending;
+	s->control_ok = ctl.ok;
+	for (unsigned i = 0; i < PK_CTL_CODE_COUNT; i++)
+		s->control_errors += ctl.error[i];
+	pk_pipeline_stats(d->pipeline, &s->pipeline);
+}
+
+void pk_daemon_snapshot(const struct pk_daemon *d, struct pk_audit *a,
+			struct pk_audit_plane *plane, int deep)
+{
+	memset(a, 0, sizeof(*a));
+	a->plane = plane;
+	a->planes = pk_planes_snapshot(d->planes, plane, deep);
+	memcpy(a->sensor.off, d->off, sizeof(d->off));
+	for (uint32_t i = 0; i < a->planes; i++)
+		if (plane[i].plane == PK_PLANE_XDP)
+			pk_ifaces_offered(d->ifaces, &plane[i]);
+	if (deep) {
+		a->sensor.kernel_hits =
+			pk_indicators_kernel_hits(d->indicators);
+		a->sensor.user_hits = pk_indicators_user_hits(d->indicators);
+	}
+	add_sensor(d, &a->sensor);
+}
+
+void pk_daemon_settle(struct pk_daemon *d, struct pk_audit *a,
+		      const struct pk_audit_result *results, uint32_t count)
+{
+	pk_audit_settle(a, results, count);
+	pk_planes_settle(d->planes, a->plane, a->planes);
+	memcpy(d->off, a->sensor.off, sizeof(d->off));
+}
+
+/* --- the launcher ---------------------------------------------------------------------- */
+
+static void on_notice(void *arg, const struct pk_answer *a, struct pk_fds *fds)
+{
+	struct pk_daemon *d = arg;
+
+	(void)fds;
+	if (a->kind == PK_NOTICE_ATTACHED)
+		pk_ifaces_notice(d->ifaces, a);
+	else if (a->kind == PK_NOTICE_EXITED)
+		pk_planes_exited(d->planes, a);
+	else if (a->kind == PK_NOTICE_ENDING)
+		pk_planes_ending(d->planes);
+}
+
+static void on_launcher_gone(void *arg)
+{
+	pk_daemon_end(arg, PK_EXIT_FAILED);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	pk_daemon_end(arg, PK_EXIT_OK);
+}
+
+/* Ctrl-C goes to the whole group; the launcher decides when we end. */
+static void on_interrupt(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	(void)arg;
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static int open_loop(struct pk_daemon *d)
+{
+	struct event_config *c = event_config_new();
+	const struct timeval second = { 1, 0 };
+
+	/* a record is held back for 2 ms: milliseconds are too coarse */
+	if (c) {
+		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);
+		d->base = event_base_new_with_config(c);
+		event_config_free(c);
+	}
+	if (!d->base)
+		return -ENOMEM;
+	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	d->term = evsignal_new(d->base, SIGTERM, on_signal, d);
+	d->interrupt = evsignal_new(d->base, SIGINT, on_interrupt, d);
+	if (!d->tick || !d->term || !d->interrupt ||
+	    event_add(d->tick, &second) || event_add(d->term, NULL) ||
+	    event_add(d->interrupt, NULL))
+		return -ENOMEM;
+	return 0;
+}
+
+static int open_bus(struct pk_daemon *d)
+{
+	const struct pk_config *c = d->conf->config;
+	const char *endpoints[PK_CONFIG_ENDPOINTS];
+	struct pk_bus_conf conf = {
+		.endpoints = endpoints,
+		.endpoint_count = c->endpoints,
+		.sensor = c->sensor,
+		.epoch = d->epoch,
+	};
+
+	for (uint32_t i = 0; i < c->endpoints; i++)
+		endpoints[i] = c->endpoint[i];
+	return pk_bus_new(&d->bus, &conf);
+}
+
+static int open_pipeline(struct pk_daemon *d)
+{
+	const struct pk_pipeline_conf conf = {
+		.threats = {
+			.sensor = d->conf->config->sensor,
+			.epoch = d->epoch,
+			.seed = d->seed,
+			.indicator = pk_indicators_describe,
+			.arg = d->indicators,
+			.sink = on_threat,
+			.sink_arg = d,
+		},
+		.seed = d->seed,
+	};
+	const struct pk_pump_conf pump = { d->base, on_record, on_fenced, d };
+	int err = pk_pipeline_new(&d->pipeline, &conf);
+
+	return err ? err : pk_pump_new(&d->pump, &pump);
+}
+
+static int open_planes(struct pk_daemon *d)
+{
+	const struct pk_config *c = d->conf->config;
+	const uint64_t second = 1000000000;
+	const struct pk_planes_conf conf = {
+		.base = d->base,
+		.asker = d->asker,
+		.pump = d->pump,
+		.grace = d->grace,
+		.images_fd = pk_indicators_fd(d->indicators),
+		.hits_fd = pk_indicators_hits_fd(d->indicators),
+		.uplink = {
+			.sampling = 1,
+			.observer = c->observer,
+			.seed = d->seed,
+			.flow = {
+				.idle_ns = c->flow.idle_s * second,
+				.active_ns = c->flow.active_s * second,
+				.syn_ns = c->flow.syn_s * second,
+				.closed_ns = c->flow.closed_s * second,
+				.capacity = c->flow.capacity,
+			},
+		},
+		.changed = on_plane_changed,
+		.arg = d,
+	};
+	struct pk_ifaces_conf ifaces = { .asker = d->asker,
+					 .indicators = d->indicators };
+	int err = pk_planes_new(&d->planes, &conf);
+
+	if (err)
+		return err;
+	ifaces.planes = d->planes;
+	return pk_ifaces_new(&d->ifaces, &ifaces);
+}
+
+static void set_dirs(struct pk_daemon *d)
+{
+	const char *state = d->conf->config->state_dir;
+
+	snprintf(d->disk_dir, sizeof(d->disk_dir), "%s/indicators", state);
+	snprintf(d->clock_path, sizeof(d->clock_path), "%s/clock", state);
+	snprintf(d->lists_dir, sizeof(d->lists_dir), "%s/safelists", state);
+}
+
+static int open_guards(struct pk_daemon *d)
+{
+	const struct pk_guards_conf conf = {
+		.guard = &d->conf->config->guard,
+		.seed = pk_store_seed(pk_indicators_store(d->indicators)),
+		.dir = d->lists_dir,
+		.host = 1,
+	};
+	struct pk_loader_conf loader = { .base = d->base,
+					 .indicators = d->indicators };
+	int err = pk_guards_new(&d->guards, &conf);
+
+	if (!err)
+		err = pk_evidence_new(&d->evidence);
+	if (err)
+		return err;
+	pk_indicators_on_anew(d->indicators, pk_evidence_forget, d->evidence);
+	loader.guards = d->guards;
+	return pk_loader_new(&d->loader, &loader);
+}
+
+static int open_indicators(struct pk_daemon *d)
+{
+	struct pk_asker_conf asker = { .base = d->base,
+				       .fd = d->conf->requests,
+				       .notice = on_notice,
+				       .gone = on_launcher_gone,
+				       .arg = d };
+	struct pk_indicators_conf conf = { .base = d->base };
+	int err = pk_asker_new(&d->asker, &asker);
+
+	if (!err)
+		err = pk_grace_new(&d->grace);
+	if (err)
+		return err;
+	conf.asker = d->asker;
+	conf.grace = d->grace;
+	if (getrandom(&conf.seed, sizeof(conf.seed), 0) !=
+		    (ssize_t)sizeof(conf.seed) ||
+	    getrandom(&d->seed, sizeof(d->seed), 0) != (ssize_t)sizeof(d->seed))
+		return -EIO;
+	set_dirs(d);
+	conf.dir = d->disk_dir;
+	conf.clock = d->clock_path;
+	err = pk_indicators_new(&d->indicators, &conf);
+	return err ? err : open_guards(d);
+}
+
+static int open_all(struct pk_daemon *d)
+{
+	int err = open_loop(d);
+
+	if (!err)
+		err = open_indicators(d);
+	if (!err)
+		err = open_pipeline(d);
+	if (!err)
+		err = open_planes(d);
+	if (err) {
+		pk_err("the daemon cannot start: %s", strerror(-err));
+		return err;
+	}
+	return open_bus(d); /* it logs its own sentence */
+}
+
+int pk_daemon_serve(struct pk_daemon *d)
+{
+	const struct pk_ctl_conf conf = {
+		.fd = d->conf->ctl,
+		.group = d->conf->group,
+		.upload_bytes = d->conf->config->upload_bytes,
+	};
+	struct pk_request ready = { .kind = PK_REQUEST_READY };
+	int err = pk_ctl_new(&d->ctl, d->base, &conf);
+
+	if (!err)
+		err = pk_ctlops_register(d);
+	if (err) {
+		pk_err("the control socket cannot be served: %s",
+		       strerror(-err));
+		return err;
+	}
+	pk_info("ready sensor=%s", d->conf->config->sensor);
+	return pk_asker_ask(d->asker, &ready, NULL, NULL, NULL);
+}
+
+/* What the planes left in their rings, then the open threats, then goodbye. */
+static void drain(struct pk_daemon *d)
+{
+	pk_ctl_free(d->ctl);
+	d->ctl = NULL;
+	pk_planes_free(d->planes);
+	d->planes = NULL;
+	pk_pipeline_finish(d->pipeline);
+	pk_bus_tick(d->bus, pk_daemon_real_ns() + 1000000000);
+}
+
+static void free_all(struct pk_daemon *d)
+{
+	pk_ctl_free(d->ctl);
+	pk_loader_free(d->loader);
+	pk_boot_free(d);
+	pk_planes_free(d->planes);
+	pk_ifaces_free(d->ifaces);
+	pk_bus_free(d->bus);
+	pk_pump_free(d->pump);
+	pk_pipeline_free(d->pipeline);
+	pk_indicators_free(d->indicators);
+	pk_evidence_free(d->evidence);
+	pk_guards_free(d->guards);
+	free(d->report);
+	pk_grace_free(d->grace);
+	pk_asker_free(d->asker);
+	if (d->tick)
+		event_free(d->tick);
+	if (d->term)
+		event_free(d->term);
+	if (d->interrupt)
+		event_free(d->interrupt);
+	if (d->base)
+		event_base_free(d->base);
+	free(d);
+}
+
+int pk_daemon_run(const struct pk_daemon_conf *conf)
+{
+	struct pk_daemon *d = calloc(1, sizeof(*d));
+	int status;
+
+	if (!d) {
+		pk_err("out of memory");
+		return PK_EXIT_FAILED;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	d->conf = conf;
+	d->start_ns = d->epoch = pk_daemon_real_ns();
+	d->status = PK_EXIT_FAILED;
+	if (!open_all(d)) {
+		pk_boot_start(d);
+		event_base_dispatch(d->base);
+		drain(d);
+	}
+	status = d->status;
+	free_all(d);
+	return status;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * guards: what the daemon holds against bad feeds: the safelists and their
+ * files, the guard (ioc/guard/guard.h), and what traffic was seen of late.
+ *
+ * A list that is loaded or changed is kept in the state directory, one file a
+ * list, and comes back at the next start.
+ *
+ * One thread: the event loop's. A loader's thread gets a guard of its own.
+ */
+#ifndef PK_CONTROL_GUARDS_H
+#define PK_CONTROL_GUARDS_H
+
+#include "control/config.h"
+#include "ioc/guard/guard.h"
+#include "ioc/guard/safelist.h"
+#include "ioc/guard/seen.h"
+#include "ioc/store/store.h"
+
+struct pk_guards;
+
+struct pk_guards_conf {
+	const struct pk_config_guard *guard; /* NULL: the defaults */
+	uint64_t seed;
+	const char *dir; /* kept there; NULL: nowhere */
+	int host;	 /* 1: this host's addresses are own networks, too */
+};
+
+/* 0 or -errno; a file that cannot be read is logged and left alone. */
+int pk_guards_new(struct pk_guards **out, const struct pk_guards_conf *conf);
+void pk_guards_free(struct pk_guards *g); /* NULL is a no-op */
+
+const struct pk_guard *pk_guards_guard(const struct pk_guards *g);
+const struct pk_safelist *pk_guards_safelist(const struct pk_guards *g);
+
+/*
+ * What a loader's thread needs: the guard as it is now, and the traffic. 0 or
+ * -ENOMEM. pk_guards_run_ready() in the thread, once, when all is read.
+ */
+struct pk_guard_run {
+	struct pk_guard *guard;
+	struct pk_safelist *safelist;
+	struct pk_seen_view *view; /* NULL: none */
+};
+int pk_guards_run(const struct pk_guards *g, struct pk_guard_run *out);
+int pk_guards_run_ready(struct pk_guard_run *r);
+/*
+ * A value is new to its feed: was it in traffic lately? 0 or 1, with *@hit.
+ * What the feed has had counts for nothing: a list is not held back because
+ * one of its addresses attacks.
+ */
+int pk_guards_run_new(struct pk_guard_run *r, const struct pk_indicator *ind,
+		      struct pk_seen_hit *hit);
+void pk_guards_run_end(struct pk_guard_run *r); /* a zeroed one: no-op */
+
+/* As pk_guard_traffic(), for all that was new. */
+enum pk_guard_hold pk_guards_run_traffic(const struct pk_guard_run *r,
+					 const char *feed,
+					 char sentence[PK_GUARD_SENTENCE]);
+
+struct pk_guards_text {
+	const char *list;
+	const char *text;
+	size_t len;
+	int keep; /* in the state directory */
+};
+
+/*
+ * Changes of lists: as pk_safelist_draft_read() and pk_safelist_put(),
+ * pk_safelist_del(), _add_entry(), _del_entry(), and written to disk. @why gets
+ * a sentence. *@info of a list that was read is borrowed.
+ */
+int pk_guards_load(struct pk_guards *g, const struct pk_guards_text *text,
+		   char why[PK_SAFELIST_SENTENCE]);
+int pk_guards_del(struct pk_guards *g, const char *list,
+		  char why[PK_SAFELIST_SENTENCE]);
+int pk_guards_add_entry(struct pk_guards *g, const char *list,
+			const struct pk_indicator *ind,
+			char why[PK_SAFELIST_SENTENCE]);
+int pk_guards_del_entry(struct pk_guards *g, const char *list,
+			const struct pk_indicator *ind,
+			char why[PK_SAFELIST_SENTENCE]);
+
+/* NULL if there is none. Until the safelist changes. */
+const struct pk_safelist_info *pk_guards_list(const struct pk_guards *g,
+					      const char *list);
+
+/* A record of a plane: its addresses and names were seen. */
+struct pk_record;
+void pk_guards_see(struct pk_guards *g, const struct pk_record *r);
+
+#endif /* PK_CONTROL_GUARDS_H */
