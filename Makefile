@@ -23,20 +23,20 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 # Bottom to top: a folder includes only itself and those before it.
 LAYERS    := ioc dataplane control
-IOC_SRC   := $(wildcard ioc/*.c)
+IOC_SRC   := $(wildcard ioc/*.c ioc/*/*.c)
 PLANE_SRC := $(wildcard dataplane/*.c dataplane/inspect/*.c)
 XDP_SRC   := $(filter-out %/main.c,$(wildcard dataplane/xdp/*.c))
 FILE_SRC  := $(wildcard dataplane/file/*.c)
 DPDK_SRC  := $(wildcard dataplane/dpdk/*.c)
 MAINS     := control/picketd.c control/picketctl.c control/picket-replay.c
-CTL_SRC   := $(filter-out $(MAINS),$(wildcard control/*.c))
+CTL_SRC   := $(filter-out $(MAINS),$(wildcard control/*.c control/*/*.c))
 GEN_SRC   := $(filter-out tools/gen/pkgen.c,$(wildcard tools/gen/*.c))
 
 objs       = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB       := $(BUILD)/libpicket.a
 LIB_OBJ   := $(call objs,$(IOC_SRC) $(PLANE_SRC) $(XDP_SRC) $(FILE_SRC) $(CTL_SRC) $(GEN_SRC))
 LIBS      := -lbpf -lelf -lz -lpcap -ljson-c -lzmq -lmd -lxxhash -levent -lcsv \
-	     -lidn2 -lsmartcols -lpthread -lm
+	     -lidn2 -lpsl -lsmartcols -lpthread -lm
 PROGRAMS  := $(addprefix $(BUILD)/,picketd picketctl picket-replay picket-xdp picket-dpdk picket-gen)
 TEST_SRC  := $(wildcard tests/test_*.c)
 TESTS     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
@@ -54,7 +54,7 @@ all: deps bins                  ## install what is missing (as root) and build e
 bins: $(PROGRAMS) $(TESTS) $(RIGS)
 
 help:                           ## this text
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 	@printf '\n  Variables: V=1  SAN=address,undefined  T=name  ONCE=1  JSON=1  IFACE=eth0  PCAP=file\n'
 
 deps:                           ## install the packages that are missing (root), or name them
@@ -75,6 +75,9 @@ san-bins: $(TESTS) $(BUILD)/picket-gen
 check-san:                      ## the unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=address,undefined check-unit
 
+check-switches: bins            ## 300 generation switches of a million indicators under traffic (root; long)
+	@BUILD=$(BUILD) PK_SWITCHES="1000000 300" PK_TEST_SECONDS=3600 tools/check/run switches tests/netns_ioc_live.sh
+
 check-vm: bins                  ## BPF and DPDK tests in VMs: Debian kernels 6.1 and 6.12
 	@tools/vm/run $(BUILD)
 
@@ -84,6 +87,9 @@ fuzz: $(FUZZERS)                ## fuzz for SECONDS each (F=dns runs one)
 
 bench: bins $(BENCHES)          ## ratios against a baseline of the same run (JSON=1)
 	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(T)
+
+bench-%: bins $(BENCHES)        ## one of them: bench-xdp bench-dpdk bench-ioc bench-push bench-rte
+	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(if $(filter ioc,$*),ioc rte,$*)
 
 lint:                           ## include order, format, function size, shell scripts
 	@tools/lint/all
@@ -147,11 +153,12 @@ $(BUILD)/fuzz/lib.a: $(patsubst $(BUILD)/%,$(BUILD)/fuzz/obj/%,$(LIB_OBJ))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz_%.o $(BUILD)/fuzz/lib.a
 	$(call say,FUZZ,$@)$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-$(BUILD)/bench/bench_dpdk: $(BUILD)/tools/bench/bench_dpdk.o $(LIB)
+$(BUILD)/bench/bench_dpdk $(BUILD)/bench/bench_rte: $(BUILD)/bench/%: $(BUILD)/tools/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) $(LIBS) $$(pkg-config --libs libdpdk)
+$(BUILD)/ioc/feed/mapping_builtin.o $(BUILD)/fuzz/obj/ioc/feed/mapping_builtin.o: $(wildcard ioc/mappings/*.json)
 $(BUILD)/tools/bench/bench_xdp.o: $(BUILD)/tools/bench/bench.skel.h
-$(BUILD)/tools/bench/bench_dpdk.o: COMMON += $(shell pkg-config --cflags libdpdk 2>/dev/null)
+$(BUILD)/tools/bench/bench_dpdk.o $(BUILD)/tools/bench/bench_rte.o: COMMON += $(shell pkg-config --cflags libdpdk 2>/dev/null)
 $(BUILD)/bench/%: $(BUILD)/tools/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) $(LIBS)

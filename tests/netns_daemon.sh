@@ -77,9 +77,12 @@ wire() {
 		ip -n $nsa link set a0 up && ip -n $nsb link set b0 up
 }
 
-configure() { # EXTRA_JSON
+# The namespaces have private addresses, which a guard would refuse.
+configure() { # EXTRA_JSON [STATE_DIR]
 	cat >"$dir/conf.json" <<-END
 		{ "sensor": "test", "run_dir": "$dir/run", "pin_dir": "$pins",
+		  "state_dir": "${2:-$dir/state}",
+		  "guards": { "bogons": false },
 		  "libexec_dir": "$build" ${1:+, $1} }
 	END
 }
@@ -220,6 +223,20 @@ expect "frames are sent" send 1000
 expect "all are seen" until_true seen_at_least 1000
 expect "the ledger closes" ctl audit
 
+ioc_is() { # STATE: ioc status says so
+	ctl -j ioc status | python3 -c 'import json, sys
+s = json.load(sys.stdin)
+print(s["state"], s.get("why"))
+sys.exit(s["state"] != sys.argv[1])' "$1"
+}
+expect "every plane has the generation" until_true ioc_is ok
+kill -STOP "$(plane_pid)"
+expect "a push does not wait for a plane that is stopped" \
+	ctl ioc add 203.0.113.1
+expect "but it is said that it lags" until_true ioc_is degraded
+kill -CONT "$(plane_pid)"
+expect "until it goes on" until_true ioc_is ok
+
 # --- a plane dies ---------------------------------------------------------------
 pid=$(plane_pid)
 (send 2000) &
@@ -243,6 +260,7 @@ expect "its interface is still attached" \
 expect "the launcher is the same" kill -0 "$daemon"
 wait $sender
 expect "its ledger closes, too" ctl audit
+expect "it knows its indicators" ctl ioc test 10.77.0.2
 
 # --- all die ----------------------------------------------------------------------
 kill -9 "$daemon"
@@ -251,6 +269,7 @@ expect "without picketd the program stays" has_program
 until_true bash -c "! pgrep -f '$dir/conf.json'"
 send 500
 expect "a new picketd starts" start
+expect "its indicators are on disk" ctl ioc test 203.0.113.1
 expect "it adopts the interface" \
 	until_true field "[i['name'] for i in s['interfaces']] == ['a0']"
 expect "frames of the time between are not forgotten" \
@@ -415,6 +434,10 @@ port=
 		"vdev": "net_pcap0,rx_pcap='$dir'/empty.pcap" }]'
 }
 configure '"user": "daemon", "interfaces": [{ "name": "a0" }]'"$port"
+expect "the state of another user is not taken over" \
+	fails_with 8 "belongs to uid" picketd
+configure '"user": "daemon", "interfaces": [{ "name": "a0" }]'"$port" \
+	"$dir/state-daemon"
 expect "it starts as another user" start
 expect "its planes run" until_true field "all(p['state'] == 'running' for p in s['planes'])"
 expect "the daemon is that user" ids_are "$(daemon_child)" "$ids"
@@ -428,7 +451,7 @@ expect "a stranger may not" fails_with 8 "may not connect" as 12345 12345 status
 stop
 expect "nothing is left of that" nothing_left
 
-configure '"user": "nobody"'
+configure '"user": "nobody"' "$dir/state-nobody"
 expect "it starts as nobody" start
 expect "then the socket is root's" \
 	[ "$(stat -c '%u:%g %a' "$dir/run/ctl.sock")" = "0:0 660" ]

@@ -160,6 +160,7 @@ listed=(198.18.0.1 198.18.0.2 198.18.0.3 2001:db8:bad::66)
 start() {
 	cat >"$dir/conf.json" <<-END
 		{ "sensor": "traffic", "run_dir": "$run/d", "pin_dir": "$pins",
+		  "state_dir": "$run/state", "guards": { "bogons": false },
 		  "log_level": "warn", "flow": { "idle": 1, "active": 5 } }
 	END
 	printf '%s\n' "${listed[@]}" 203.0.113.99 c2.evil.example >"$dir/feed"
