@@ -137,7 +137,7 @@ static inline void feed_read(struct feed_log *log,
 	assert_int_equal(log->stats.records, feed_ends(&log->stats));
 	assert_int_equal(log->stats.bytes, len);
 	assert_int_equal(log->stats.refused[PK_REFUSED_NONE], 0);
-	for (unsigned i = 0; i < PK_SKIP_COUNT; i++)
+	for (unsigned i = 0; i < PK_SKIP_REASONS; i++)
 		skipped += log->stats.skipped[i];
 	assert_int_equal(log->stats.unused, skipped);
 }

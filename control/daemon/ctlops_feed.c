@@ -131,7 +131,7 @@ static int op_feed_show(void *arg, struct json_object *args, const void *bytes,
 	pk_ioc_add_reasons(o, "reasons", m ? m->stats.refused : none.refused,
 			   PK_REFUSED_COUNT, pk_ioc_refused_word);
 	pk_ioc_add_reasons(o, "skipped", m ? m->stats.skipped : none.skipped,
-			   PK_SKIP_COUNT, pk_ioc_skip_word);
+			   PK_SKIP_REASONS, pk_ioc_skip_word);
 	list = pk_ioc_add_list(o, "rejected");
 	for (unsigned i = 0; m && i < m->rejects && i < samples; i++)
 		add_rejected(list, m, i);

@@ -50,7 +50,7 @@ static void add_counts(struct json_object *o, const struct pk_feed_stats *s)
 	pk_ioc_add_bool(o, "complete", s->complete);
 	pk_ioc_add_reasons(o, "reasons", s->refused, PK_REFUSED_COUNT,
 			   pk_ioc_refused_word);
-	pk_ioc_add_reasons(o, "skipped", s->skipped, PK_SKIP_COUNT,
+	pk_ioc_add_reasons(o, "skipped", s->skipped, PK_SKIP_REASONS,
 			   pk_ioc_skip_word);
 }
 

@@ -84,7 +84,7 @@ enum pk_feed_format {
 	_(BELOW, "below", "below the score that was asked for")
 
 #define PK_SKIP_ENUM(name, word, text) PK_SKIP_##name,
-enum pk_skip { PK_SKIPS(PK_SKIP_ENUM) PK_SKIP_COUNT };
+enum pk_skip { PK_SKIPS(PK_SKIP_ENUM) PK_SKIP_REASONS };
 #undef PK_SKIP_ENUM
 
 struct pk_feed;
@@ -138,7 +138,7 @@ struct pk_feed_stats {
 	uint64_t accepted, duplicates, unused;
 	uint64_t indicators, added, known; /* values */
 	uint64_t partly; /* accepted or duplicates, but some value refused */
-	uint64_t skipped[PK_SKIP_COUNT];
+	uint64_t skipped[PK_SKIP_REASONS];
 	uint64_t refused[PK_REFUSED_COUNT]; /* [PK_REFUSED_NONE] stays 0 */
 	uint64_t refanged;		    /* values that had to be */
 	uint64_t host_bits;	  /* prefixes whose host bits were cleared */

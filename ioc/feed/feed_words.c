@@ -31,12 +31,12 @@ const char *pk_feed_format_word(enum pk_feed_format format)
 
 const char *pk_skip_word(enum pk_skip skip)
 {
-	return (unsigned)skip < PK_SKIP_COUNT ? skips[skip].word : "?";
+	return (unsigned)skip < PK_SKIP_REASONS ? skips[skip].word : "?";
 }
 
 const char *pk_skip_text(enum pk_skip skip)
 {
-	return (unsigned)skip < PK_SKIP_COUNT ? skips[skip].text : "?";
+	return (unsigned)skip < PK_SKIP_REASONS ? skips[skip].text : "?";
 }
 
 /* Hostile bytes for a terminal or a log: printable ASCII, the rest as \xNN. */

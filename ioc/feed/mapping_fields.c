@@ -267,7 +267,7 @@ static int read_as(struct pk_doc *d, struct json_object *o, int *as)
 	*as = PK_MAPPING_COMMENT;
 	if (!strcmp(word, "comment"))
 		return 0;
-	for (*as = 0; *as < PK_SKIP_COUNT; (*as)++)
+	for (*as = 0; *as < PK_SKIP_REASONS; (*as)++)
 		if (!strcmp(word, pk_skip_word((enum pk_skip) * as)))
 			return 0;
 	return pk_doc_bad(d, "\"%.40s\" is not why a record is skipped", word);
