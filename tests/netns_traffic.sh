@@ -18,7 +18,7 @@ tools=$(realpath "$(dirname "$0")/../tools")
 export PK_LAB=pt-lab-$$ PK_WIRE=pt-wire-$$
 run=/run/picket-test-$$
 pins=/sys/fs/bpf/picket-test-$$
-dir=$run/work
+dir=$run/tmp
 n=0 failed=0
 daemon='' started=()
 
@@ -457,7 +457,7 @@ owned() { # not by the one before
 	local owner
 	read -r owner _ <"$PK_RUN_DIR/owner" && [ "$owner" = $lab_pid ]
 } 2>/dev/null
-threats_come() { owned && [ -s "$PK_RUN_DIR/work/threats" ]; }
+threats_come() { owned && [ -s "$PK_RUN_DIR/tmp/threats" ]; }
 daemon_runs() { owned && [ -S "$PK_RUN_DIR/d/ctl.sock" ]; }
 network_is_up() { ip -n "$PK_LAB" link show m1 >/dev/null 2>&1; }
 network_comes() { owned && network_is_up; }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "ioc/store/store_inside.h"
+#include "tests/store_rig.h"
 
 enum { SEED = 99 };
 
@@ -24,15 +25,6 @@ static struct pk_store *new_store(void)
 	return s;
 }
 
-static struct pk_indicator value(const char *text)
-{
-	struct pk_indicator ind;
-
-	pk_indicator_init(&ind);
-	assert_int_equal(pk_indicator_parse(&ind, text, strlen(text)), 0);
-	return ind;
-}
-
 static int add(struct pk_store *s, const char *text, uint16_t feed,
 	       const char *id, uint32_t *slot)
 {
@@ -42,40 +34,6 @@ static int add(struct pk_store *s, const char *text, uint16_t feed,
 	ind.meta.id = id;
 	ind.meta.threat_type = feed ? "other" : "bot_ip";
 	return pk_store_add(s, &ind, slot);
-}
-
-static int del(struct pk_store *s, const char *text, uint16_t feed)
-{
-	struct pk_indicator ind = value(text);
-
-	return pk_store_del(s, &ind, feed);
-}
-
-static uint32_t find(const struct pk_store *s, const char *text)
-{
-	struct pk_indicator ind = value(text);
-
-	return pk_store_find(s, &ind);
-}
-
-static struct pk_store_stats stats(const struct pk_store *s)
-{
-	struct pk_store_stats st;
-
-	pk_store_stats(s, &st);
-	return st;
-}
-
-/* Addresses spread over all of IPv4. */
-static struct pk_indicator address(uint32_t n)
-{
-	struct pk_indicator ind;
-
-	pk_indicator_init(&ind);
-	ind.type = PK_INDICATOR_IPV4;
-	ind.addr = (union pk_addr){ .b = { [10] = 0xff, [11] = 0xff } };
-	ind.addr.w[3] = n * 2654435761U;
-	return ind;
 }
 
 static void memory_is_what_was_promised(void **state)

@@ -127,6 +127,14 @@ int pk_cli_table_new(struct pk_cli_table **out, const char *const *heads,
 void pk_cli_table_row(struct pk_cli_table *t, const char *const *cells);
 void pk_cli_table_print(struct pk_cli_table *t, bool headings); /* and free */
 
+/* Items of an array; 0 for NULL. */
+size_t pk_cli_length(struct json_object *array);
+
+/* A table of the objects in @items: a column for each of @names (at most 12),
+ * a "value" as pk_cli_show_value() shows it. */
+void pk_cli_table_of(struct json_object *items, const char *const *heads,
+		     const char *const *names, size_t columns);
+
 /* ---- asking (control/cli/cli_ask.c) ---- */
 
 struct pk_cli_file {

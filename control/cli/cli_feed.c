@@ -6,29 +6,6 @@
 
 #include "control/cli/cli.h"
 
-static size_t length(struct json_object *array)
-{
-	return array ? json_object_array_length(array) : 0;
-}
-
-static void table_of(struct json_object *items, const char *const *heads,
-		     const char *const *names, size_t columns)
-{
-	struct pk_cli_table *t;
-
-	if (pk_cli_table_new(&t, heads, columns))
-		return;
-	for (size_t i = 0; i < length(items); i++) {
-		const char *cells[8];
-
-		for (size_t c = 0; c < columns; c++)
-			cells[c] = pk_cli_text(
-				json_object_array_get_idx(items, i), names[c]);
-		pk_cli_table_row(t, cells);
-	}
-	pk_cli_table_print(t, true);
-}
-
 /* Show @r as it is with -j, or let @show do it; takes @r. */
 static int done(const struct pk_cli *cli, struct json_object *r,
 		void (*show)(struct json_object *r))
@@ -52,7 +29,7 @@ static const char *const feed_names[] = { "feed",   "items",   "format",
 
 static void show_feeds(struct json_object *r)
 {
-	table_of(pk_cli_get(r, "feeds"), feed_heads, feed_names, 8);
+	pk_cli_table_of(pk_cli_get(r, "feeds"), feed_heads, feed_names, 8);
 }
 
 int pk_cli_feed_list(const struct pk_cli *cli, const struct pk_cli_args *args)
@@ -88,7 +65,7 @@ static void show_feed(struct json_object *r)
 				     pk_cli_text(r, names[i]));
 	show_words("refused", pk_cli_get(r, "reasons"));
 	show_words("unused", pk_cli_get(r, "skipped"));
-	for (size_t i = 0; i < length(rejected); i++)
+	for (size_t i = 0; i < pk_cli_length(rejected); i++)
 		pk_cli_print(stdout, "%s\n",
 			     pk_cli_text(json_object_array_get_idx(rejected, i),
 					 "message"));
@@ -137,7 +114,7 @@ static void show_lists(struct json_object *r)
 	static const char *const names[] = { "list", "entries", "refused",
 					     "kind", "title" };
 
-	table_of(pk_cli_get(r, "lists"), heads, names, 5);
+	pk_cli_table_of(pk_cli_get(r, "lists"), heads, names, 5);
 }
 
 int pk_cli_safelist_list(const struct pk_cli *cli,

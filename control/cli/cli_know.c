@@ -10,11 +10,6 @@
 
 enum { VALUE = 2200 };
 
-static size_t length(struct json_object *array)
-{
-	return array ? json_object_array_length(array) : 0;
-}
-
 /* A line "  name: text" where there is something to say. */
 static void line(const char *indent, const char *name, const char *text)
 {
@@ -82,7 +77,7 @@ static void show_item(struct json_object *o)
 	lines("  ", o, names);
 	if (pk_cli_get(o, "evidence"))
 		show_evidence(pk_cli_get(o, "evidence"));
-	for (size_t i = 0; i < length(feeds); i++)
+	for (size_t i = 0; i < pk_cli_length(feeds); i++)
 		show_feed(json_object_array_get_idx(feeds, i));
 }
 
@@ -94,11 +89,11 @@ int pk_cli_ioc_explain(const struct pk_cli *cli, const struct pk_cli_args *args)
 	if (rc)
 		return rc;
 	items = pk_cli_get(r, "items");
-	rc = length(items) ? PK_CLI_OK : PK_CLI_NOT_FOUND;
+	rc = pk_cli_length(items) ? PK_CLI_OK : PK_CLI_NOT_FOUND;
 	if (cli->json) {
 		pk_cli_json(cli, r);
 	} else {
-		for (size_t i = 0; i < length(items); i++)
+		for (size_t i = 0; i < pk_cli_length(items); i++)
 			show_item(json_object_array_get_idx(items, i));
 		if (rc)
 			pk_cli_print(stdout, "%s %s: nothing covers it\n",
@@ -112,31 +107,6 @@ int pk_cli_ioc_explain(const struct pk_cli *cli, const struct pk_cli_args *args)
 }
 
 /* --- hits ------------------------------------------------------------------------ */
-
-static void table_of(struct json_object *items, const char *const *heads,
-		     const char *const *names, size_t columns)
-{
-	struct pk_cli_table *t;
-
-	if (pk_cli_table_new(&t, heads, columns))
-		return;
-	for (size_t i = 0; i < length(items); i++) {
-		struct json_object *o = json_object_array_get_idx(items, i);
-		const char *cells[12];
-		char value[VALUE];
-
-		for (size_t c = 0; c < columns; c++)
-			cells[c] = pk_cli_text(o, names[c]);
-		for (size_t c = 0; c < columns; c++) {
-			if (strcmp(names[c], "value") != 0)
-				continue;
-			pk_cli_show_value(o, value, sizeof(value));
-			cells[c] = value;
-		}
-		pk_cli_table_row(t, cells);
-	}
-	pk_cli_table_print(t, true);
-}
 
 int pk_cli_ioc_hits(const struct pk_cli *cli, const struct pk_cli_args *args)
 {
@@ -156,9 +126,9 @@ int pk_cli_ioc_hits(const struct pk_cli *cli, const struct pk_cli_args *args)
 	if (cli->json)
 		pk_cli_json(cli, r);
 	else if (!strcmp(group[2], "indicator"))
-		table_of(pk_cli_get(r, "items"), heads, names, 6);
+		pk_cli_table_of(pk_cli_get(r, "items"), heads, names, 6);
 	else
-		table_of(pk_cli_get(r, "items"), group_heads, group, 3);
+		pk_cli_table_of(pk_cli_get(r, "items"), group_heads, group, 3);
 	if (!cli->json)
 		pk_cli_print(stdout,
 			     "%" PRId64 " hits of %" PRId64 " indicators\n",
@@ -194,7 +164,7 @@ static void show_image(struct json_object *image)
 		     pk_cli_text(filter, "error_rate"),
 		     pk_cli_text(image, "worst_probes"),
 		     pk_cli_text(image, "collisions"));
-	table_of(pk_cli_get(image, "tables"), heads, names, 4);
+	pk_cli_table_of(pk_cli_get(image, "tables"), heads, names, 4);
 }
 
 static void show_status(struct json_object *r)
@@ -221,7 +191,7 @@ static void show_status(struct json_object *r)
 			     pk_cli_text(loading, "phase"),
 			     pk_cli_text(loading, "done"),
 			     pk_cli_text(loading, "total"));
-	table_of(pk_cli_get(r, "planes"), heads, names, 5);
+	pk_cli_table_of(pk_cli_get(r, "planes"), heads, names, 5);
 	show_image(pk_cli_get(r, "image"));
 	pk_cli_print(stdout,
 		     "store %s bytes, %s expiring, %s expired; disk %s, %s "
@@ -289,7 +259,7 @@ int pk_cli_ioc_history(const struct pk_cli *cli, const struct pk_cli_args *args)
 	if (cli->json)
 		pk_cli_json(cli, r);
 	else
-		table_of(pk_cli_get(r, "commits"), heads, names, 9);
+		pk_cli_table_of(pk_cli_get(r, "commits"), heads, names, 9);
 	json_object_put(r);
 	return PK_CLI_OK;
 }

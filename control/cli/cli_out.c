@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 8192, CELL = 2048 };
+enum { LINE = 8192, CELL = 2048, VALUE = 2200, TABLE_COLUMNS = 12 };
 
 struct pk_cli_table {
 	struct libscols_table *t;
@@ -233,4 +233,34 @@ void pk_cli_table_print(struct pk_cli_table *t, bool headings)
 	}
 	scols_unref_table(t->t);
 	free(t);
+}
+
+size_t pk_cli_length(struct json_object *array)
+{
+	return array ? json_object_array_length(array) : 0;
+}
+
+void pk_cli_table_of(struct json_object *items, const char *const *heads,
+		     const char *const *names, size_t columns)
+{
+	struct pk_cli_table *t;
+
+	if (pk_cli_table_new(&t, heads, columns))
+		return;
+	for (size_t i = 0; i < pk_cli_length(items); i++) {
+		struct json_object *o = json_object_array_get_idx(items, i);
+		const char *cells[TABLE_COLUMNS];
+		char value[VALUE];
+
+		for (size_t c = 0; c < columns; c++)
+			cells[c] = pk_cli_text(o, names[c]);
+		for (size_t c = 0; c < columns; c++) {
+			if (strcmp(names[c], "value") != 0)
+				continue;
+			pk_cli_show_value(o, value, sizeof(value));
+			cells[c] = value;
+		}
+		pk_cli_table_row(t, cells);
+	}
+	pk_cli_table_print(t, true);
 }
