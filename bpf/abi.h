@@ -23,10 +23,14 @@
 #define PK_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 enum {
-	PK_ABI_VERSION = 2,
+	PK_ABI_VERSION = 3,
 	PK_TICK_SHIFT = 30, /* a tick is 2^30 ns */
 	PK_VLAN_DEPTH = 4,  /* VLAN tags decoded in one frame */
+	PK_MPLS_DEPTH = 8,  /* MPLS labels walked in one stack */
 	PK_IP6_EXTS = 8,    /* IPv6 extension headers walked in one packet */
+	PK_OUTERS = 4,	    /* address pairs kept around the innermost one */
+	PK_STEPS = 16,	   /* headers that carry headers, walked in one frame */
+	PK_DNS_LABELS = 8, /* labels of a name that the kernel looks up */
 	PK_VISIBLE_BYTES = 2048, /* headers are looked for in these bytes */
 	PK_FLOW_LINES = 16384,	 /* flow lines of one CPU or worker: 1 MiB */
 	PK_SAMPLE_BYTES = 1536,	 /* most bytes of a frame in one sample */
@@ -67,9 +71,13 @@ enum {
 	PK_HAS_PORTS = 2,   /* ports or ICMP type and code; tcp_flags if TCP */
 	PK_HAS_PAYLOAD = 4, /* payload_off, payload_len */
 	PK_IS_FRAGMENT = 8, /* any fragment but an atomic one */
+	PK_IS_IP6 = 16,	    /* its header is IPv6: tells ::ffff:a.b.c.d apart */
 };
 
-/* A decoded packet. Offsets count from the first byte of the frame. */
+/*
+ * A decoded packet: the innermost one that the frame carries. Offsets count
+ * from the first byte of the frame.
+ */
 struct pk_packet {
 	struct pk_flow_key key; /* direction and port are the caller's */
 	__u32 bytes;		/* IP length, header included */
@@ -85,10 +93,27 @@ struct pk_packet {
 	__u8 tcp_flags;
 	__u8 ttl;
 	__u8 tos;
-	__u8 icmp_type;
-	__u8 icmp_code;
+	__u8 depth;	/* address pairs around it; 0: it is not tunnelled */
+	__u8 icmp_code; /* the type is in key.sport */
 };
 _Static_assert(sizeof(struct pk_packet) == 64, "pk_packet");
+
+/*
+ * A frame on its way through the decoder, and all that it said. outer[] holds
+ * the address pairs of the tunnels around the packet, the outermost first,
+ * with protocol and ports (0 if it has none); packet.depth of them are valid.
+ * The last four fields are the decoder's: see bpf/parse.h.
+ */
+struct pk_decode {
+	struct pk_packet packet;
+	struct pk_flow_key outer[PK_OUTERS];
+	__u32 off;  /* of the header to read next */
+	__u32 left; /* bytes promised from there on */
+	__u16 next; /* enum pk_next: what it is */
+	__u8 steps; /* taken so far */
+	__u8 pad[21];
+};
+_Static_assert(sizeof(struct pk_decode) == 256, "pk_decode");
 
 /* Roles of an indicator in a packet; bits in flow lines, numbers in hits. */
 enum pk_role {
@@ -129,7 +154,10 @@ struct pk_event {
 };
 _Static_assert(sizeof(struct pk_event) == 8, "pk_event");
 
-/* An indicator met in a packet: the first of its flow line, role, generation. */
+/*
+ * An indicator met in a packet: the first of its flow line, role, depth and
+ * generation. For an outer address, packet.key is the outer pair.
+ */
 struct pk_hit_event {
 	struct pk_event head;
 	__u64 time_ns;
@@ -137,7 +165,8 @@ struct pk_hit_event {
 	__u64 generation;
 	__u32 slot; /* the indicator's slot */
 	__u8 role;  /* enum pk_role */
-	__u8 pad[3];
+	__u8 depth; /* of the pair it was met in; 0: the outermost */
+	__u8 pad[2];
 	struct pk_packet packet;
 };
 _Static_assert(sizeof(struct pk_hit_event) == 104, "pk_hit_event");
@@ -148,16 +177,27 @@ struct pk_flow_event {
 };
 _Static_assert(sizeof(struct pk_flow_event) == 72, "pk_flow_event");
 
+/* Why user space gets a frame whole. */
+enum pk_sample_why {
+	PK_SAMPLE_NAME = 1, /* its question is listed: slot and generation */
+	PK_SAMPLE_DEEP, /* its question has more labels than are looked up */
+	PK_SAMPLE_FRAGMENT, /* it is part of a datagram */
+};
+
 /* The head of a sample; @caplen bytes of the frame follow. */
 struct pk_sample_event {
 	struct pk_event head;
 	__u64 time_ns;
 	__u64 frame;
+	__u64 generation; /* of slot */
+	__u32 slot;	  /* PK_SAMPLE_NAME: the indicator, else 0 */
 	__u32 caplen;
 	__u32 frame_len;
+	__u8 why; /* enum pk_sample_why */
+	__u8 pad[3];
 	struct pk_packet packet;
 };
-_Static_assert(sizeof(struct pk_sample_event) == 96, "pk_sample_event");
+_Static_assert(sizeof(struct pk_sample_event) == 112, "pk_sample_event");
 
 /* In replay these bytes stand in front of the frame, as XDP metadata. */
 struct pk_replay_meta {
@@ -199,7 +239,7 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 
 #define PK_COUNTER_FIELD(name, text) __u64 name;
 
-enum { PK_REASONS_MAX = 32 };
+enum { PK_REASONS_MAX = 64 };
 
 struct pk_plane_counters {
 	PK_PLANE_COUNTERS(PK_COUNTER_FIELD)

@@ -20,7 +20,7 @@
 /* What a CPU needs for itself; never seen by user space. */
 struct pk_cpu_state {
 	__u64 clock_ns;		 /* latest precise time: never go behind it */
-	struct pk_packet packet; /* the one at hand */
+	struct pk_decode decode; /* of the frame at hand */
 	__u8 scratch[sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES];
 };
 

@@ -70,6 +70,9 @@ enum {
 	PK_PROTO_SHIM6 = 140,
 };
 
+/* What the next step reads: an EtherType, or one of these. */
+enum pk_next { PK_NEXT_NONE = 0, PK_NEXT_ETH = 1 };
+
 /* @pos may be read up to @end; @left bytes are promised from @pos on. */
 struct pk_cursor {
 	const __u8 *pos;
@@ -316,7 +319,6 @@ PK_INLINE __u8 pk_parse_icmp(struct pk_cursor *c, struct pk_packet *p)
 
 	if (!pk_holds(c, 4))
 		return PK_PARSE_SHORT_L4;
-	p->icmp_type = h[0];
 	p->icmp_code = h[1];
 	p->key.sport = h[0];
 	p->key.dport = p->key.proto == PK_PROTO_ICMP
@@ -394,17 +396,23 @@ PK_INLINE __u8 pk_parse_l4(struct pk_cursor *c, struct pk_packet *p)
 	return proto == PK_PROTO_NONE ? PK_PARSE_NO_NEXT : PK_PARSE_L4_OTHER;
 }
 
-PK_INLINE __u8 pk_parse_layers(struct pk_cursor *c, struct pk_packet *p)
+/* IP and what follows it: the packet that @d holds from now on. */
+PK_INLINE __u8 pk_parse_ip(struct pk_cursor *c, struct pk_decode *d)
 {
-	__u8 reason = pk_parse_eth(c, p);
+	struct pk_packet *p = &d->packet;
+	__u8 reason = p->eth_type == PK_ETH_IPV4 ? pk_parse_ip4(c, p)
+						 : pk_parse_ip6(c, p);
 
 	if (reason != PK_PARSE_OK)
 		return reason;
-	reason = p->eth_type == PK_ETH_IPV4 ? pk_parse_ip4(c, p)
-					    : pk_parse_ip6(c, p);
-	if (reason != PK_PARSE_OK)
-		return reason;
 	return pk_parse_l4(c, p);
+}
+
+PK_INLINE __u8 pk_parse_layers(struct pk_cursor *c, struct pk_decode *d)
+{
+	__u8 reason = pk_parse_eth(c, &d->packet);
+
+	return reason == PK_PARSE_OK ? pk_parse_ip(c, d) : reason;
 }
 
 /* More bytes that are there, but not readable, might have told more. */
@@ -421,21 +429,53 @@ PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
 }
 
 /*
+ * The decoder in steps, for the kernel, where each step is a function that the
+ * verifier takes once. Begin; step while d->next is not PK_NEXT_NONE; end.
+ *
+ * A step reads one header that may carry another, and an IP packet with its
+ * layer 4 if that is what it meets. @data and @end are the same every time.
+ */
+PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
+{
+	__builtin_memset(&d->packet, 0, sizeof(d->packet));
+	d->off = 0;
+	d->left = frame_len;
+	d->next = PK_NEXT_ETH;
+	d->steps = 0;
+}
+
+PK_INLINE void pk_parse_step(const void *data, const void *end,
+			     struct pk_decode *d)
+{
+	struct pk_cursor c = { data, end, d->left, d->off };
+
+	d->next = PK_NEXT_NONE;
+	pk_defect(&d->packet, pk_parse_layers(&c, d));
+}
+
+/* The reason is returned and kept in d->packet. */
+PK_INLINE __u8 pk_parse_end(struct pk_decode *d, __u32 readable,
+			    __u32 frame_len)
+{
+	struct pk_packet *p = &d->packet;
+
+	p->reason = pk_cut_reason(p->reason, readable, frame_len);
+	return p->reason;
+}
+
+/*
  * Decode the frame at @data, readable up to @end, @frame_len bytes long on the
- * wire (at least end - data; more when only its head can be read). @p is
- * overwritten whole. The reason is returned and kept in @p.
+ * wire (at least end - data; more when only its head can be read). @d->packet
+ * is overwritten whole. The reason is returned and kept in d->packet.
  */
 PK_INLINE __u8 pk_parse(const void *data, const void *end, __u32 frame_len,
-			struct pk_packet *p)
+			struct pk_decode *d)
 {
-	struct pk_cursor c = { data, end, frame_len, 0 };
-
-	__builtin_memset(p, 0, sizeof(*p));
-	pk_defect(p,
-		  pk_cut_reason(pk_parse_layers(&c, p),
-				(__u32)((const __u8 *)end - (const __u8 *)data),
-				frame_len));
-	return p->reason;
+	pk_parse_begin(d, frame_len);
+	while (d->next != PK_NEXT_NONE)
+		pk_parse_step(data, end, d);
+	return pk_parse_end(d, (__u32)((const __u8 *)end - (const __u8 *)data),
+			    frame_len);
 }
 
 #endif /* PK_BPF_PARSE_H */

@@ -100,7 +100,8 @@ static __always_inline void report_hit(struct frame *f, __u8 role, __u32 slot,
 	e->generation = generation;
 	e->slot = slot;
 	e->role = role;
-	e->pad[0] = e->pad[1] = e->pad[2] = 0;
+	e->depth = f->packet->depth;
+	e->pad[0] = e->pad[1] = 0;
 	e->packet = *f->packet;
 	f->count->hit_submitted++;
 	bpf_ringbuf_submit(e, pk_replay ? BPF_RB_NO_WAKEUP : 0);
@@ -125,7 +126,9 @@ static __noinline long send_sample(struct pk_cpu_state *state, void *ring,
 				  pk_replay ? BPF_RB_NO_WAKEUP : 0);
 }
 
-static __always_inline void sample(struct frame *f)
+/* Hand the frame itself to user space; @slot and @generation of its name. */
+static __always_inline void sample(struct frame *f, __u8 why, __u32 slot,
+				   __u64 generation)
 {
 	struct pk_sample_event *e = (void *)f->state->scratch;
 	void *ring = ring_of(&events, f->cpu);
@@ -148,6 +151,10 @@ static __always_inline void sample(struct frame *f)
 	e->frame = f->number;
 	e->caplen = caplen;
 	e->frame_len = f->len;
+	e->generation = generation;
+	e->slot = slot;
+	e->why = why;
+	e->pad[0] = e->pad[1] = e->pad[2] = 0;
 	e->packet = *f->packet;
 	if (!ring || send_sample(f->state, ring, caplen))
 		f->count->sample_ring_full++;
@@ -271,7 +278,7 @@ static __always_inline int begin(struct frame *f)
 	f->state = bpf_map_lookup_elem(&cpus, &cpu);
 	if (!f->count || !f->state || cpu >= pk_cpus)
 		return -1;
-	f->packet = &f->state->packet;
+	f->packet = &f->state->decode.packet;
 	f->count->seen++;
 	if (f->direction == PK_IN)
 		f->count->seen_in++;
@@ -289,20 +296,41 @@ static __always_inline void coarse_now(struct frame *f)
 	f->now_ns = now < f->state->clock_ns ? f->state->clock_ns : now;
 }
 
-__noinline int parse_xdp(struct xdp_md *ctx, struct pk_packet *p)
+/* Global functions: the verifier takes a step once, not once a path. */
+__noinline int step_xdp(struct xdp_md *ctx, struct pk_decode *d)
 {
-	if (!p)
-		return PK_PARSE_OK;
-	return pk_parse((void *)(long)ctx->data, (void *)(long)ctx->data_end,
-			(__u32)bpf_xdp_get_buff_len(ctx), p);
+	if (d)
+		pk_parse_step((void *)(long)ctx->data,
+			      (void *)(long)ctx->data_end, d);
+	return 0;
 }
 
-__noinline int parse_skb(struct __sk_buff *ctx, struct pk_packet *p)
+__noinline int step_skb(struct __sk_buff *ctx, struct pk_decode *d)
 {
-	if (!p)
-		return PK_PARSE_OK;
-	return pk_parse((void *)(long)ctx->data, (void *)(long)ctx->data_end,
-			ctx->len, p);
+	if (d)
+		pk_parse_step((void *)(long)ctx->data,
+			      (void *)(long)ctx->data_end, d);
+	return 0;
+}
+
+static __always_inline int parse_xdp(struct xdp_md *ctx, struct frame *f)
+{
+	struct pk_decode *d = &f->state->decode;
+
+	pk_parse_begin(d, f->len);
+	for (int i = 0; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
+		step_xdp(ctx, d);
+	return pk_parse_end(d, (__u32)(ctx->data_end - ctx->data), f->len);
+}
+
+static __always_inline int parse_skb(struct __sk_buff *ctx, struct frame *f)
+{
+	struct pk_decode *d = &f->state->decode;
+
+	pk_parse_begin(d, f->len);
+	for (int i = 0; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
+		step_skb(ctx, d);
+	return pk_parse_end(d, (__u32)(ctx->data_end - ctx->data), f->len);
 }
 
 static __always_inline void take(struct frame *f, int reason)
@@ -322,7 +350,7 @@ static __always_inline void take(struct frame *f, int reason)
 	look_up(f, &found);
 	count_flow(f, &found);
 	if (pk_wants_sample(p))
-		sample(f);
+		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
 }
 
 SEC("xdp.frags")
@@ -344,7 +372,7 @@ int picket_xdp(struct xdp_md *ctx)
 	} else {
 		coarse_now(&f);
 	}
-	take(&f, parse_xdp(ctx, f.packet));
+	take(&f, parse_xdp(ctx, &f));
 	return XDP_PASS;
 }
 
@@ -359,12 +387,12 @@ int picket_tc(struct __sk_buff *ctx)
 	if (begin(&f))
 		return TC_GO_ON;
 	coarse_now(&f);
-	reason = parse_skb(ctx, f.packet);
+	reason = parse_skb(ctx, &f);
 	if (reason == PK_PARSE_NONLINEAR) { /* headers in page fragments */
 		bpf_skb_pull_data(ctx, f.len < PK_VISIBLE_BYTES
 					       ? f.len
 					       : PK_VISIBLE_BYTES);
-		reason = parse_skb(ctx, f.packet);
+		reason = parse_skb(ctx, &f);
 	}
 	take(&f, reason);
 	return TC_GO_ON;

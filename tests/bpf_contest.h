@@ -182,12 +182,12 @@ static inline void compare_frame(struct contest *c, const struct model_frame *f)
 	struct pk_packet kernel = rig_packet(c->r);
 	const struct pk_plane_counters *k = c->r->count, *u = &c->m->count;
 
-	if (!memcmp(&kernel, &f->packet, sizeof(kernel)) &&
+	if (!memcmp(&kernel, &f->decode.packet, sizeof(kernel)) &&
 	    k->hit_packets_src == u->hit_packets_src &&
 	    k->hit_packets_dst == u->hit_packets_dst)
 		return;
 	show_frame(c, f);
-	assert_memory_equal(&kernel, &f->packet, sizeof(kernel));
+	assert_memory_equal(&kernel, &f->decode.packet, sizeof(kernel));
 	fail_msg("the kernel found other indicators");
 }
 
@@ -240,8 +240,8 @@ static inline void try_frame(struct contest *c, uint64_t i)
 
 	f.len = pk_grammar_frame(RIG_SEED, i, c->frame);
 	if (f.len < ETH_MIN) {
-		pk_parse(c->frame, c->frame + f.len, f.len, &f.packet);
-		c->met[f.packet.reason]++;
+		pk_parse(c->frame, c->frame + f.len, f.len, &f.decode);
+		c->met[f.decode.packet.reason]++;
 		c->runts++;
 		return;
 	}
@@ -252,7 +252,7 @@ static inline void try_frame(struct contest *c, uint64_t i)
 		rig_try(c->r, c->r->progs.xdp_fd, c->frame, f.len, f.readable),
 		XDP_PASS);
 	model_run(c->m, &f);
-	c->met[f.packet.reason]++;
+	c->met[f.decode.packet.reason]++;
 	compare_frame(c, &f);
 }
 
@@ -361,8 +361,8 @@ static inline void sent_frames_are_decoded_and_found_alike(void **state)
 			continue;
 		}
 		model_run(c.m, &f);
-		if (f.packet.layers & PK_HAS_IP)
-			f.packet.key.direction = PK_OUT;
+		if (f.decode.packet.layers & PK_HAS_IP)
+			f.decode.packet.key.direction = PK_OUT;
 		compare_frame(&c, &f);
 		if (i % DRAIN_EACH == 0) {
 			rig_drain(c.r);

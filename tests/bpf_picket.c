@@ -169,7 +169,7 @@ static void a_hit_says_what_was_seen(void **state)
 	assert_true(e.frame == 4711 && e.generation == 2);
 	assert_int_equal(e.slot, b);
 	assert_int_equal(e.role, PK_ROLE_DESTINATION);
-	assert_int_equal(e.pad[0] | e.pad[1] | e.pad[2], 0);
+	assert_int_equal(e.depth | e.pad[0] | e.pad[1], 0);
 	assert_memory_equal(&e.packet, &p, sizeof(p));
 	e = hit_at(r, 0);
 	assert_int_equal(e.role, PK_ROLE_SOURCE);

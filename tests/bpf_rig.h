@@ -43,7 +43,7 @@ enum {
 	RIG_SLOTS = 1 << 18,
 	RIG_GO_ON = -1, /* TC_ACT_UNSPEC */
 	/* struct pk_cpu_state of bpf/maps.bpf.h: clock, packet, scratch */
-	RIG_STATE = 8 + sizeof(struct pk_packet) +
+	RIG_STATE = 8 + sizeof(struct pk_decode) +
 		    sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES,
 };
 

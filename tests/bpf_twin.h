@@ -33,7 +33,7 @@ struct model_frame {
 	uint32_t len;
 	uint64_t time_ns;
 	uint64_t number;
-	struct pk_packet packet;
+	struct pk_decode decode;
 };
 
 static inline void model_hand_on(struct model *m, struct pk_flow_line *line)
@@ -60,7 +60,7 @@ static inline void model_report(struct model *m, const struct model_frame *f,
 		.generation = pk_images_generation(m->images),
 		.slot = slot,
 		.role = role,
-		.packet = f->packet,
+		.packet = f->decode.packet,
 	};
 
 	rig_keep(&m->alerts, &e, sizeof(e));
@@ -77,7 +77,8 @@ static inline void model_sample(struct model *m, const struct model_frame *f)
 		.frame = f->number,
 		.caplen = caplen,
 		.frame_len = f->len,
-		.packet = f->packet,
+		.why = PK_SAMPLE_DEEP,
+		.packet = f->decode.packet,
 	};
 	uint8_t bytes[sizeof(e) + PK_SAMPLE_BYTES];
 
@@ -107,12 +108,12 @@ static inline uint32_t model_find(struct model *m, const union pk_addr *a,
 static inline void model_flow(struct model *m, const struct model_frame *f,
 			      uint32_t src, uint32_t dst)
 {
-	const struct pk_flow_key *key = &f->packet.key;
+	const struct pk_flow_key *key = &f->decode.packet.key;
 	struct pk_flow_step step = {
 		.offset_ns = pk_tick_offset(f->time_ns),
 		.packets = 1,
-		.bytes = f->packet.bytes,
-		.tcp_flags = f->packet.tcp_flags,
+		.bytes = f->decode.packet.bytes,
+		.tcp_flags = f->decode.packet.tcp_flags,
 		.roles = (src ? PK_HIT_SRC : 0) | (dst ? PK_HIT_DST : 0),
 		.gen = (uint16_t)pk_images_generation(m->images),
 	};
@@ -138,14 +139,15 @@ static inline void model_flow(struct model *m, const struct model_frame *f,
 
 static inline void model_run(struct model *m, struct model_frame *f)
 {
-	struct pk_packet *p = &f->packet;
+	struct pk_packet *p = &f->decode.packet;
 	uint16_t sport = 0, dport = 0;
 	uint32_t src, dst;
 
 	m->count.seen++;
 	m->count.seen_in++;
 	m->count.seen_bytes += f->len;
-	m->count.reason[pk_parse(f->data, f->data + f->readable, f->len, p)]++;
+	m->count.reason[pk_parse(f->data, f->data + f->readable, f->len,
+				 &f->decode)]++;
 	if (!(p->layers & PK_HAS_IP))
 		return;
 	p->key.port = RIG_PORT;

@@ -21,8 +21,8 @@ struct pk_worker {
 	uint32_t tick;	 /* of the newest time seen */
 	uint32_t swept;	 /* lines looked at since the tick began */
 	uint8_t marked;	 /* the mark of this tick has been sent */
-	uint8_t pending; /* packets of the burst in packet[] */
-	struct pk_packet packet[PK_BURST];
+	uint8_t pending; /* packets of the burst in decode[] */
+	struct pk_decode decode[PK_BURST];
 	uint32_t src[PK_BURST];
 	uint32_t dst[PK_BURST];
 	uint64_t hash[PK_BURST];
@@ -106,7 +106,7 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 		.generation = generation,
 		.slot = role == PK_ROLE_SOURCE ? w->src[i] : w->dst[i],
 		.role = role,
-		.packet = w->packet[i],
+		.packet = w->decode[i].packet,
 	};
 
 	w->count->hit_offered++;
@@ -119,7 +119,7 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 }
 
 static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
-			uint32_t i)
+			uint32_t i, uint8_t why)
 {
 	struct pk_sample_event *e = &w->sample;
 	uint32_t caplen = f->readable;
@@ -134,7 +134,8 @@ static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
 	e->frame = f->number;
 	e->caplen = caplen;
 	e->frame_len = f->len;
-	e->packet = w->packet[i];
+	e->why = why;
+	e->packet = w->decode[i].packet;
 	memcpy(w->sample_bytes, f->data, caplen);
 	if (push(w, w->conf.events, e, e->head.len) == LOST)
 		w->count->sample_ring_full++;
@@ -163,12 +164,12 @@ static void send_mark(struct pk_worker *w, uint64_t time_ns)
 static void decode(struct pk_worker *w, const struct pk_worker_frame *f,
 		   uint32_t i)
 {
-	struct pk_packet *p = &w->packet[i];
+	struct pk_packet *p = &w->decode[i].packet;
 
 	w->count->seen++;
 	w->count->seen_in += w->conf.direction == PK_IN;
 	w->count->seen_bytes += f->len;
-	pk_parse(f->data, f->data + f->readable, f->len, p);
+	pk_parse(f->data, f->data + f->readable, f->len, &w->decode[i]);
 	pk_count_reason(w->count, p->reason);
 	p->key.port = w->conf.port;
 	p->key.direction = w->conf.direction;
@@ -198,10 +199,10 @@ static uint32_t gather_ends(struct pk_worker *w, uint32_t n, uint8_t *of)
 	uint32_t ends = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct pk_flow_key *key = &w->packet[i].key;
+		const struct pk_flow_key *key = &w->decode[i].packet.key;
 		int ports = pk_names_ports(key->proto);
 
-		if (!(w->packet[i].layers & PK_HAS_IP))
+		if (!(w->decode[i].packet.layers & PK_HAS_IP))
 			continue;
 		of[ends / 2] = (uint8_t)i;
 		w->end[ends++] =
@@ -238,13 +239,13 @@ static struct pk_flow_line *line_of(struct pk_worker *w, uint32_t i)
 {
 	struct pk_flow_line *set = &w->lines[pk_flow_set(w->hash[i])];
 
-	return pk_flow_pick(&set[0], &set[1], &w->packet[i].key);
+	return pk_flow_pick(&set[0], &set[1], &w->decode[i].packet.key);
 }
 
 static void count_flow(struct pk_worker *w, const struct pk_worker_frame *f,
 		       uint32_t i, uint64_t generation)
 {
-	const struct pk_packet *p = &w->packet[i];
+	const struct pk_packet *p = &w->decode[i].packet;
 	struct pk_flow_line *line = line_of(w, i);
 	struct pk_flow_step step = {
 		.offset_ns = pk_tick_offset(f->time_ns),
@@ -310,12 +311,12 @@ void pk_worker_burst(struct pk_worker *w, const struct pk_worker_frame *frames,
 	if (w->conf.images)
 		look_up(w, &v, n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!(w->packet[i].layers & PK_HAS_IP))
+		if (!(w->decode[i].packet.layers & PK_HAS_IP))
 			continue;
 		w->count->no_image += !w->conf.images;
 		count_flow(w, &frames[i], i, generation);
-		if (pk_wants_sample(&w->packet[i]))
-			send_sample(w, &frames[i], i);
+		if (pk_wants_sample(&w->decode[i].packet))
+			send_sample(w, &frames[i], i, PK_SAMPLE_DEEP);
 	}
 	begin_tick(w, frames[n - 1].time_ns);
 	pk_ring_wake(w->conf.events);

@@ -246,18 +246,18 @@ static void inspect(const struct pk_images *images, struct rte_mbuf **mbufs,
 		    uint32_t n)
 {
 	struct pk_endpoint end[2 * PK_BURST];
-	struct pk_packet packet[PK_BURST];
+	struct pk_decode decode[PK_BURST];
 	uint32_t slots[2 * PK_BURST], ends = 0;
 	struct pk_view v;
 
 	pk_images_view(images, &v);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *data = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
-		struct pk_flow_key *key = &packet[i].key;
+		struct pk_flow_key *key = &decode[i].packet.key;
 
 		pk_parse(data, data + mbufs[i]->data_len, mbufs[i]->pkt_len,
-			 &packet[i]);
-		if (!(packet[i].layers & PK_HAS_IP))
+			 &decode[i]);
+		if (!(decode[i].packet.layers & PK_HAS_IP))
 			continue;
 		end[ends++] = (struct pk_endpoint){ &key->src, key->sport };
 		end[ends++] = (struct pk_endpoint){ &key->dst, key->dport };
