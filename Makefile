@@ -3,6 +3,7 @@
 
 VERSION   := 0.1.0
 SAN       ?=
+COVERAGE  := $(if $(COV),-fprofile-instr-generate -fcoverage-mapping)
 BUILD     ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 PK_SHARED ?= $(abspath ../shared)
 comma     := ,
@@ -17,8 +18,8 @@ CFLAGS    ?= -O2 -g
 ARCH      ?= -march=x86-64-v2
 COMMON    := -std=gnu11 -D_GNU_SOURCE= -I. -I$(BUILD) -DPK_VERSION='"$(VERSION)"' \
 	     $(ARCH) $(WARN) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
-	     $(if $(SKIP_COUNT),-DPK_SKIP_COUNT=$(SKIP_COUNT))
-LDALL     := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+	     $(if $(SKIP_COUNT),-DPK_SKIP_COUNT=$(SKIP_COUNT)) $(COVERAGE)
+LDALL     := -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(COVERAGE)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 # Bottom to top: a folder includes only itself and those before it.
@@ -48,7 +49,7 @@ SKEL      := $(BUILD)/bpf/picket.skel.h
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps run check check-unit check-bpf check-net check-captures \
-	check-san check-vm fuzz bench lint fmt man install clean bins
+	check-san check-vm check-switches fuzz fuzz-report coverage bench lint fmt man install clean bins
 
 all: deps bins                  ## install what is missing (as root) and build everything
 bins: $(PROGRAMS) $(TESTS) $(RIGS)
@@ -85,10 +86,16 @@ fuzzers: $(FUZZERS)
 fuzz: $(FUZZERS)                ## fuzz for SECONDS each (F=dns runs one)
 	@BUILD=$(BUILD) tools/check/fuzz '$(F)' '$(or $(SECONDS),60)'
 
+fuzz-report:                    ## what the last `make fuzz` did: executions, corpora, findings
+	@BUILD=$(BUILD) tools/check/fuzz-report
+
+coverage:                       ## line and branch coverage of the decoders
+	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/check/coverage
+
 bench: bins $(BENCHES)          ## ratios against a baseline of the same run (JSON=1)
 	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(T)
 
-bench-%: bins $(BENCHES)        ## one of them: bench-xdp bench-dpdk bench-ioc bench-push bench-rte
+bench-%: bins $(BENCHES)        ## one of them: bench-xdp bench-decode bench-dpdk bench-ioc bench-push bench-rte
 	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(if $(filter ioc,$*),ioc rte,$*)
 
 lint:                           ## include order, format, function size, shell scripts
