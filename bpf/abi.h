@@ -33,7 +33,7 @@ enum {
 	PK_DNS_LABELS = 8, /* labels of a name that the kernel looks up */
 	PK_VISIBLE_BYTES = 2048, /* headers are looked for in these bytes */
 	PK_FLOW_LINES = 16384,	 /* flow lines of one CPU or worker: 1 MiB */
-	PK_SAMPLE_BYTES = 1536,	 /* most bytes of a frame in one sample */
+	PK_SAMPLE_BYTES = 2560,	 /* most bytes of a frame in one sample */
 	PK_IMAGE_BASES = 2,	 /* base slots, in memory and in the kernel */
 	PK_IMAGE_DELTAS = 4,	 /* delta slots */
 	PK_IMAGE_SLOTS = PK_IMAGE_BASES + PK_IMAGE_DELTAS,
@@ -107,11 +107,12 @@ _Static_assert(sizeof(struct pk_packet) == 64, "pk_packet");
 struct pk_decode {
 	struct pk_packet packet;
 	struct pk_flow_key outer[PK_OUTERS];
-	__u32 off;  /* of the header to read next */
-	__u32 left; /* bytes promised from there on */
-	__u16 next; /* enum pk_next: what it is */
-	__u8 steps; /* taken so far */
-	__u8 pad[21];
+	__u32 off;	/* of the header to read next */
+	__u32 left;	/* bytes promised from there on */
+	__u16 next;	/* enum pk_next: what it is */
+	__u8 steps;	/* taken so far */
+	__u8 outer_ip6; /* bit i: the header of outer[i] is IPv6 */
+	__u8 pad[20];
 };
 _Static_assert(sizeof(struct pk_decode) == 256, "pk_decode");
 
@@ -220,7 +221,8 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(hit_ring_full, "hits that found the alert ring full")            \
 	_(hit_packets_src, "packets whose source was listed")              \
 	_(hit_packets_dst, "packets whose destination was listed")         \
-	_(hit_uncounted, "of both, packets of a slot that has no counter") \
+	_(hit_packets_outer, "listed ends of the tunnels around packets")  \
+	_(hit_uncounted, "of these, packets of a slot without a counter")  \
 	_(flow_packets, "packets counted into flow lines")                 \
 	_(flow_bytes, "their IP bytes")                                    \
 	_(flow_lines, "flow lines closed")                                 \
@@ -234,6 +236,17 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(sample_submitted, "samples handed on")                           \
 	_(sample_ring_full, "samples that found the ring full")            \
 	_(sample_unreadable, "samples whose bytes could not be copied")    \
+	_(dns_messages, "DNS messages: UDP and TCP payloads of port 53")   \
+	_(dns_names, "of these, questions read and looked up")             \
+	_(dns_listed, "of these, listed")                                  \
+	_(dns_deep, "questions with more labels than are looked up here")  \
+	_(dns_short, "messages that end before their question does")       \
+	_(dns_no_question, "messages without a question")                  \
+	_(dns_label_type, "questions with a label of type 0x40 or 0x80")   \
+	_(dns_pointer, "questions with a compression pointer")             \
+	_(dns_name_length, "questions with a name of more than 255 bytes") \
+	_(dns_tcp_other, "TCP segments that begin with no message")        \
+	_(dns_unreadable, "messages whose bytes could not be read")        \
 	_(no_image, "IP packets that found no indicator image")            \
 	_(sweeps, "sweeps over the flow lines")
 

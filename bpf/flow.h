@@ -196,11 +196,4 @@ PK_INLINE void pk_count_reason(struct pk_plane_counters *count, __u8 reason)
 		count->reason[i]++;
 }
 
-/* Does user space want the frame itself? DNS over UDP (RFC 1035 4.2.1). */
-PK_INLINE int pk_wants_sample(const struct pk_packet *p)
-{
-	return p->layers & PK_HAS_PAYLOAD && p->key.proto == 17 &&
-	       (p->key.sport == 53 || p->key.dport == 53);
-}
-
 #endif /* PK_BPF_FLOW_H */

@@ -4,7 +4,7 @@
  * sensor. The sizes below are placeholders: user space sets them before it
  * creates the maps (dataplane/xdp/object.c).
  *
- * One writer each: counters, lines and cpus belong to their CPU; control,
+ * One writer each: counters, lines, cpus and outers belong to their CPU; control,
  * image slots belong to the daemon; hits is added to atomically.
  */
 #ifndef PK_BPF_MAPS_BPF_H
@@ -15,12 +15,15 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/dns.h"
 #include "bpf/image.h"
+#include "bpf/outer.h"
 
 /* What a CPU needs for itself; never seen by user space. */
 struct pk_cpu_state {
 	__u64 clock_ns;		 /* latest precise time: never go behind it */
 	struct pk_decode decode; /* of the frame at hand */
+	struct pk_dns_scratch dns;
 	__u8 scratch[sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES];
 };
 
@@ -67,6 +70,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pk_cpu_state);
 } cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PK_OUTER_TAGS);
+	__type(key, __u32);
+	__type(value, __u64);
+} outers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

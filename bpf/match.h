@@ -3,8 +3,9 @@
  * match: which indicator an endpoint of a packet is.
  *
  * In this order: its address and port, its address, the longest prefix around
- * it. A packet that meets nothing costs one filter word an address, and the
- * walk below only if the image has prefixes at all.
+ * it; then the same of the IPv4 address that an IPv6 address carries
+ * (bpf/embedded.h). A packet that meets nothing costs one filter word an
+ * address, and the walk below only if the image has prefixes at all.
  *
  * Prefixes are range tries with a stride of 16 bits, 2 strides for IPv4 and 8
  * for IPv6. An entry is
@@ -36,6 +37,7 @@
 #ifndef PK_BPF_MATCH_H
 #define PK_BPF_MATCH_H
 
+#include "bpf/embedded.h"
 #include "bpf/image.h"
 
 enum {
@@ -258,13 +260,33 @@ PK_INLINE __u32 pk_view_finish(const struct pk_view *v, const union pk_addr *a,
 	return slot;
 }
 
-PK_INLINE __u32 pk_view_match(const struct pk_view *v, const union pk_addr *a,
-			      __u16 port)
+/* The slot of an address, whatever it carries. */
+PK_INLINE __u32 pk_view_own(const struct pk_view *v, const union pk_addr *a,
+			    __u16 port)
 {
 	struct pk_end end = { .port = port };
 
 	return pk_view_begin(v, a, &end) ? pk_view_finish(v, a, &end)
 					 : PK_NO_SLOT;
+}
+
+/* The slot of what it carries; it matched nothing itself. */
+PK_INLINE __u32 pk_view_carried(const struct pk_view *v, const union pk_addr *a,
+				__u16 port)
+{
+	union pk_addr v4;
+
+	return pk_embedded(a, &v4) ? pk_view_own(v, &v4, port) : PK_NO_SLOT;
+}
+
+PK_INLINE __u32 pk_view_match(const struct pk_view *v, const union pk_addr *a,
+			      __u16 port)
+{
+	__u32 slot = pk_view_own(v, a, port);
+
+	if (slot || !pk_may_embed(a))
+		return slot;
+	return pk_view_carried(v, a, port);
 }
 
 /* Do the ports of a packet name a service? ICMP keeps its types there. */

@@ -1,60 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * parse: from the bytes of an Ethernet frame to a struct pk_packet.
+ * parse: from the bytes of an Ethernet frame to a struct pk_decode: the
+ * innermost packet in it, and the address pairs of the tunnels around it.
  *
  * The same source runs in the XDP and tc programs, in the DPDK and file
  * planes, in the tests and in the fuzzer, and must give the same result bit
  * for bit. Bytes are read one by one or through pk_be16/pk_be32, never as
  * structs: behind an Ethernet header everything is misaligned.
  *
- * A packet gets exactly one reason, the first defect met, or OK. A defect
+ * A frame gets exactly one reason, the first defect met, or OK. A defect
  * does not undo what was decoded before it: `layers` says what is valid, so
  * the addresses of a packet with a broken TCP header still reach the look-up.
+ * The packet around stays the packet until one inside it has shown addresses:
+ * a tunnel with garbage in it is a packet of its own two ends, with the reason
+ * of the garbage. PK_IS_FRAGMENT stays once it is set: the packet is in a
+ * fragment or is one, and what the fragment leaves out is no defect of it.
  *
  * Checked against three ends: the last byte that can be read (@end), the
  * length that the IP header promises, and PK_VISIBLE_BYTES, which bounds the
  * work and is the same in every plane. Bytes behind the IP length (Ethernet
  * padding, trailers) are never looked at.
  *
+ * The work of a frame is bounded by constants: at most PK_STEPS steps, each of
+ * which moves forward through at most PK_VISIBLE_BYTES in all, in headers of
+ * at most PK_VLAN_DEPTH tags, PK_MPLS_DEPTH labels, PK_IP6_EXTS or PK_GTP_EXTS
+ * extension headers; no byte is read more than three times.
+ *
  * Standards: IEEE 802.1Q (tags), RFC 791 3.1, RFC 8200 3-4, RFC 6946 (atomic
- * fragments), RFC 9293 3.1, RFC 768, RFC 792, RFC 4443 2.1.
+ * fragments), RFC 4302 2 (AH), RFC 9293 3.1, RFC 768, RFC 9260 3.1 (SCTP), RFC
+ * 792, RFC 4443 2.1; bpf/tunnel.h has those of what carries packets.
  */
 #ifndef PK_BPF_PARSE_H
 #define PK_BPF_PARSE_H
 
 #include "bpf/abi.h"
-
-/* Why a packet was not parsed to the end. The names are the counter names. */
-#define PK_PARSE_REASONS(_)                                            \
-	_(OK, "parsed to layer 4")                                     \
-	_(SHORT_ETH, "ends inside the Ethernet header")                \
-	_(SHORT_VLAN, "ends inside a VLAN tag")                        \
-	_(VLAN_DEPTH, "more VLAN tags than are decoded")               \
-	_(LLC, "802.3 length frame")                                   \
-	_(NOT_IP, "another EtherType than IPv4 and IPv6")              \
-	_(SHORT_IP, "ends inside the IP header")                       \
-	_(IP_VERSION, "IP version differs from the EtherType")         \
-	_(IP_HLEN, "IPv4 header length below 20")                      \
-	_(IP_LENGTH, "IPv4 total length below its header length")      \
-	_(IP_TRUNCATED, "IP length beyond the end of the frame")       \
-	_(FRAGMENT, "not the first fragment: no layer 4 header")       \
-	_(SHORT_EXT, "ends inside an IPv6 extension header")           \
-	_(EXT_DEPTH, "more IPv6 extension headers than are walked")    \
-	_(NO_NEXT, "IPv6 no next header")                              \
-	_(L4_OTHER, "another protocol than TCP, UDP, ICMP and ICMPv6") \
-	_(SHORT_L4, "ends inside the layer 4 header")                  \
-	_(TCP_HLEN, "TCP data offset below 5 or beyond the segment")   \
-	_(UDP_LENGTH, "UDP length below 8 or beyond the IP payload")   \
-	_(NONLINEAR, "headers behind the bytes that can be read at once")
-
-#define PK_PARSE_ENUM(name, text) PK_PARSE_##name,
-enum pk_parse_reason { PK_PARSE_REASONS(PK_PARSE_ENUM) PK_PARSE_COUNT };
-_Static_assert((int)PK_PARSE_COUNT <= (int)PK_REASONS_MAX,
-	       "reason[] is too short");
+#include "bpf/cursor.h"
+#include "bpf/tunnel.h"
 
 enum {
-	PK_ETH_IPV4 = 0x0800,
-	PK_ETH_IPV6 = 0x86dd,
 	PK_PROTO_HOPOPT = 0,
 	PK_PROTO_ICMP = 1,
 	PK_PROTO_TCP = 6,
@@ -65,103 +48,151 @@ enum {
 	PK_PROTO_ICMP6 = 58,
 	PK_PROTO_NONE = 59,
 	PK_PROTO_DSTOPTS = 60,
+	PK_PROTO_SCTP = 132,
 	PK_PROTO_MOBILITY = 135,
 	PK_PROTO_HIP = 139,
 	PK_PROTO_SHIM6 = 140,
 };
 
-/* What the next step reads: an EtherType, or one of these. */
-enum pk_next { PK_NEXT_NONE = 0, PK_NEXT_ETH = 1 };
-
-/* @pos may be read up to @end; @left bytes are promised from @pos on. */
-struct pk_cursor {
-	const __u8 *pos;
-	const __u8 *end;
-	__u32 left;
-	__u32 off; /* of @pos in the frame */
-};
-
-PK_INLINE __u16 pk_be16(const __u8 *p)
-{
-	return (__u16)(p[0] << 8 | p[1]);
-}
-
-PK_INLINE __u32 pk_be32(const __u8 *p)
-{
-	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
-}
-
-PK_INLINE int pk_holds(const struct pk_cursor *c, __u32 n)
-{
-	return c->pos + n <= c->end && n <= c->left &&
-	       c->off + n <= PK_VISIBLE_BYTES;
-}
-
-PK_INLINE void pk_skip(struct pk_cursor *c, __u32 n)
-{
-	c->pos += n;
-	c->off += n;
-	c->left -= n;
-}
+/* --- link ------------------------------------------------------------------- */
 
 PK_INLINE int pk_is_vlan(__u16 eth_type)
 {
 	return eth_type == 0x8100 || eth_type == 0x88a8 || eth_type == 0x9100 ||
-	       eth_type == 0x9200;
+	       eth_type == 0x9200 || eth_type == 0x9300;
 }
 
-/* Remember the first defect only. */
-PK_INLINE void pk_defect(struct pk_packet *p, __u8 reason)
+/*
+ * An Ethernet header, or a tag that something else named, with all tags behind
+ * it. *@what becomes what they name; PK_NEXT_NONE if d->next has it.
+ */
+PK_INLINE __u8 pk_parse_link(struct pk_cursor *c, struct pk_decode *d,
+			     __u16 *what)
 {
-	if (p->reason == PK_PARSE_OK)
-		p->reason = reason;
-}
+	struct pk_packet *p = &d->packet;
+	__u16 type = *what;
 
-PK_INLINE __u8 pk_parse_eth(struct pk_cursor *c, struct pk_packet *p)
-{
-	__u16 type;
-
-	if (!pk_holds(c, 14))
-		return PK_PARSE_SHORT_ETH;
-	type = pk_be16(c->pos + 12);
-	pk_skip(c, 14);
+	*what = PK_NEXT_NONE;
+	if (type == PK_NEXT_ETH) {
+		if (!pk_holds(c, 14))
+			return PK_PARSE_SHORT_ETH;
+		type = pk_be16(c->pos + 12);
+		pk_skip(c, 14);
+	}
 	for (int i = 0; i < PK_VLAN_DEPTH && pk_is_vlan(type); i++) {
+		if (p->vlans >= PK_VLAN_DEPTH)
+			break;
 		if (!pk_holds(c, 4))
 			return PK_PARSE_SHORT_VLAN;
-		if (i == 0)
+		if (p->vlans == 0)
 			p->vlan = pk_be16(c->pos) & 0x0fff;
 		type = pk_be16(c->pos + 2);
 		p->vlans++;
 		pk_skip(c, 4);
 	}
-	p->eth_type = type;
-	p->ip_off = (__u16)c->off;
+	if (d->steps == 0)
+		p->eth_type = type;
 	if (pk_is_vlan(type))
 		return PK_PARSE_VLAN_DEPTH;
-	if (type < 1536)
-		return PK_PARSE_LLC;
-	if (type != PK_ETH_IPV4 && type != PK_ETH_IPV6)
-		return PK_PARSE_NOT_IP;
+	if (type < PK_ETH_MIN)
+		return pk_carry_llc(c, &d->next);
+	*what = type;
 	return PK_PARSE_OK;
 }
+
+/* --- IP --------------------------------------------------------------------- */
 
 PK_INLINE void pk_copy16(union pk_addr *to, const __u8 *from)
 {
 	__builtin_memcpy(to->b, from, 16);
 }
 
+/*
+ * A packet that has addresses begins at the cursor: it takes the place of the
+ * one around it, if there is one.
+ */
+PK_INLINE __u8 pk_begin_ip(const struct pk_cursor *c, struct pk_decode *d)
+{
+	struct pk_packet *p = &d->packet;
+	__u32 n = p->depth;
+
+	if (p->layers & PK_HAS_IP) {
+		PK_OPAQUE(n);
+		if (n >= PK_OUTERS)
+			return PK_PARSE_TUNNEL_DEPTH;
+		d->outer[n] = p->key;
+		if (p->layers & PK_IS_IP6)
+			d->outer_ip6 |= (__u8)(1 << n);
+		__builtin_memset(&p->key, 0, sizeof(p->key));
+		p->layers &= PK_IS_FRAGMENT;
+		p->l4_off = p->payload_off = p->payload_len = 0;
+		p->tcp_flags = p->icmp_code = 0;
+		p->depth = (__u8)(n + 1);
+	}
+	p->ip_off = (__u16)c->off;
+	return PK_PARSE_OK;
+}
+
 /* The IP length rules what follows: never look at what lies behind it. */
 PK_INLINE void pk_bound_ip(struct pk_cursor *c, struct pk_packet *p)
 {
-	if (p->bytes > c->left)
-		pk_defect(p, PK_PARSE_IP_TRUNCATED);
-	else
+	if (p->bytes <= c->left)
 		c->left = p->bytes;
+	else if (!(p->layers & PK_IS_FRAGMENT))
+		pk_defect(p, PK_PARSE_IP_TRUNCATED);
 	p->layers |= PK_HAS_IP;
 }
 
-PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_packet *p)
+/*
+ * IPv4 and TCP options alike: 0 ends them, 1 is a byte of its own, all others
+ * have a length of at least 2. Without a branch on the kind, so that the
+ * verifier follows one path. All @len bytes (at most 40) can be read.
+ */
+PK_INLINE int pk_bad_options(const __u8 *pos, const __u8 *end, __u32 len)
 {
+	__u32 i = 0;
+
+	for (int n = 0; n < 40; n++) {
+		const __u8 *o = pos + i;
+		__u32 single, step;
+
+		if (i >= len || i >= 40 || o + 2 > end)
+			break;
+		if (!o[0])
+			return 0;
+		single = ((__u32)(o[0] ^ 1) - 1) >> 31;
+		PK_OPAQUE(single);
+		step = single | (o[1] & (single - 1));
+		if (step + single < 2)
+			return 1;
+		i += step;
+	}
+	/* The frame ends with them: the last byte has none behind it. */
+	if (i < len && i < 40 && pos + i + 1 <= end)
+		return pos[i] > 1;
+	return i > len;
+}
+
+/* Authentication headers in IPv4; in IPv6 they are extension headers. */
+PK_INLINE __u8 pk_skip_ah(struct pk_cursor *c, struct pk_packet *p)
+{
+	for (int i = 0; i < PK_IP6_EXTS && p->key.proto == PK_PROTO_AH; i++) {
+		__u32 len;
+
+		if (!pk_holds(c, 8))
+			return PK_PARSE_SHORT_EXT;
+		len = ((__u32)c->pos[1] + 2) * 4;
+		p->key.proto = c->pos[0];
+		if (!pk_holds(c, len))
+			return PK_PARSE_SHORT_EXT;
+		pk_skip(c, len);
+	}
+	return p->key.proto == PK_PROTO_AH ? PK_PARSE_EXT_DEPTH : PK_PARSE_OK;
+}
+
+PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_decode *d)
+{
+	struct pk_packet *p = &d->packet;
 	const __u8 *h = c->pos;
 	__u32 hlen;
 	__u16 frag;
@@ -170,6 +201,8 @@ PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_packet *p)
 		return PK_PARSE_SHORT_IP;
 	if (h[0] >> 4 != 4)
 		return PK_PARSE_IP_VERSION;
+	if (pk_begin_ip(c, d) != PK_PARSE_OK)
+		return PK_PARSE_TUNNEL_DEPTH;
 	hlen = (__u32)(h[0] & 15) * 4;
 	p->bytes = pk_be16(h + 2);
 	if (!p->bytes && c->left > 0xffff)
@@ -193,8 +226,10 @@ PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_packet *p)
 		return PK_PARSE_FRAGMENT;
 	if (!pk_holds(c, hlen))
 		return PK_PARSE_SHORT_IP;
+	if (hlen > 20 && pk_bad_options(h + 20, c->end, hlen - 20))
+		pk_defect(p, PK_PARSE_IP_OPTION);
 	pk_skip(c, hlen);
-	return PK_PARSE_OK;
+	return p->key.proto == PK_PROTO_AH ? pk_skip_ah(c, p) : PK_PARSE_OK;
 }
 
 /*
@@ -253,8 +288,9 @@ PK_INLINE __u8 pk_parse_ip6_exts(struct pk_cursor *c, struct pk_packet *p)
 	return ext->is_ext ? PK_PARSE_EXT_DEPTH : PK_PARSE_OK;
 }
 
-PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_packet *p)
+PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_decode *d)
 {
+	struct pk_packet *p = &d->packet;
 	const __u8 *h = c->pos;
 	__u32 payload;
 
@@ -262,6 +298,8 @@ PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_packet *p)
 		return PK_PARSE_SHORT_IP;
 	if (h[0] >> 4 != 6)
 		return PK_PARSE_IP_VERSION;
+	if (pk_begin_ip(c, d) != PK_PARSE_OK)
+		return PK_PARSE_TUNNEL_DEPTH;
 	payload = pk_be16(h + 4);
 	/* RFC 2675 2: a jumbogram says 0; its end is the end of the frame. */
 	if (payload == 0 && h[6] == PK_PROTO_HOPOPT)
@@ -272,10 +310,13 @@ PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_packet *p)
 	p->ttl = h[7];
 	pk_copy16(&p->key.src, h + 8);
 	pk_copy16(&p->key.dst, h + 24);
+	p->layers |= PK_IS_IP6;
 	pk_bound_ip(c, p);
 	pk_skip(c, 40);
 	return pk_parse_ip6_exts(c, p);
 }
+
+/* --- layer 4 ---------------------------------------------------------------- */
 
 /*
  * ICMP type and its counterpart, as Community ID v1 pairs them. One-way types
@@ -343,6 +384,19 @@ PK_INLINE void pk_parse_ports(struct pk_packet *p, const __u8 *h)
 	p->layers |= PK_HAS_PORTS;
 }
 
+/* Mostly they are two bytes of padding and a timestamp. */
+PK_INLINE __u8 pk_check_tcp_options(struct pk_cursor *c, __u32 hlen)
+{
+	const __u8 *options = c->pos + 20;
+
+	if (!pk_holds(c, hlen) || !pk_holds(c, 24))
+		return PK_PARSE_SHORT_L4;
+	if (hlen == 32 && pk_be32(options) == 0x0101080a)
+		return PK_PARSE_OK;
+	return pk_bad_options(options, c->end, hlen - 20) ? PK_PARSE_TCP_OPTION
+							  : PK_PARSE_OK;
+}
+
 /* A first fragment may end behind the ports: they count, the flags do not. */
 PK_INLINE __u8 pk_parse_tcp(struct pk_cursor *c, struct pk_packet *p)
 {
@@ -359,7 +413,7 @@ PK_INLINE __u8 pk_parse_tcp(struct pk_cursor *c, struct pk_packet *p)
 	if (hlen < 20 || hlen > c->left)
 		return PK_PARSE_TCP_HLEN;
 	pk_set_payload(c, p, hlen, c->left);
-	return PK_PARSE_OK;
+	return hlen == 20 ? PK_PARSE_OK : pk_check_tcp_options(c, hlen);
 }
 
 /* The UDP length of a first fragment speaks of the whole datagram. */
@@ -382,58 +436,102 @@ PK_INLINE __u8 pk_parse_udp(struct pk_cursor *c, struct pk_packet *p)
 	return PK_PARSE_OK;
 }
 
-PK_INLINE __u8 pk_parse_l4(struct pk_cursor *c, struct pk_packet *p)
+/* The ports of the common header (RFC 9260 3.1), 12 bytes. */
+PK_INLINE __u8 pk_parse_sctp(struct pk_cursor *c, struct pk_packet *p)
 {
-	__u8 proto = p->key.proto;
+	if (!pk_holds(c, 4))
+		return PK_PARSE_SHORT_L4;
+	pk_parse_ports(p, c->pos);
+	return pk_holds(c, 12) ? PK_PARSE_OK : PK_PARSE_SHORT_L4;
+}
+
+/* Does the datagram go to where tunnels end? Then its payload is next. */
+PK_INLINE void pk_enter_udp(struct pk_cursor *c, struct pk_decode *d)
+{
+	const struct pk_packet *p = &d->packet;
+	__u16 next = pk_ports_carry(p->key.sport, p->key.dport);
+
+	if (next == PK_NEXT_NONE || !(p->layers & PK_HAS_PAYLOAD))
+		return;
+	pk_skip(c, 8);
+	pk_bound(c, p->payload_len);
+	if (c->left)
+		d->next = next;
+}
+
+PK_INLINE __u8 pk_parse_l4(struct pk_cursor *c, struct pk_decode *d)
+{
+	struct pk_packet *p = &d->packet;
+	__u8 reason, proto = p->key.proto;
 
 	p->l4_off = (__u16)c->off;
 	if (proto == PK_PROTO_TCP)
 		return pk_parse_tcp(c, p);
-	if (proto == PK_PROTO_UDP)
-		return pk_parse_udp(c, p);
+	if (proto == PK_PROTO_UDP) {
+		reason = pk_parse_udp(c, p);
+		pk_enter_udp(c, d);
+		return reason;
+	}
 	if (proto == PK_PROTO_ICMP || proto == PK_PROTO_ICMP6)
 		return pk_parse_icmp(c, p);
-	return proto == PK_PROTO_NONE ? PK_PARSE_NO_NEXT : PK_PARSE_L4_OTHER;
+	if (proto == PK_PROTO_SCTP)
+		return pk_parse_sctp(c, p);
+	if (proto == PK_PROTO_NONE)
+		return PK_PARSE_NO_NEXT;
+	d->next = pk_proto_carries(proto);
+	return d->next == PK_NEXT_NONE ? PK_PARSE_L4_OTHER : PK_PARSE_OK;
 }
 
-/* IP and what follows it: the packet that @d holds from now on. */
-PK_INLINE __u8 pk_parse_ip(struct pk_cursor *c, struct pk_decode *d)
+/* --- the whole frame ---------------------------------------------------------- */
+
+/* One header that may carry another, or a packet with its layer 4. */
+PK_INLINE __u8 pk_parse_next(struct pk_cursor *c, struct pk_decode *d,
+			     __u16 what)
 {
-	struct pk_packet *p = &d->packet;
-	__u8 reason = p->eth_type == PK_ETH_IPV4 ? pk_parse_ip4(c, p)
-						 : pk_parse_ip6(c, p);
+	__u8 reason;
 
-	if (reason != PK_PARSE_OK)
-		return reason;
-	return pk_parse_l4(c, p);
+	if (what == PK_NEXT_ETH || pk_is_vlan(what)) {
+		reason = pk_parse_link(c, d, &what);
+		if (what == PK_NEXT_NONE)
+			return reason;
+	}
+	if (what == PK_ETH_IPV4)
+		reason = pk_parse_ip4(c, d);
+	else if (what == PK_ETH_IPV6)
+		reason = pk_parse_ip6(c, d);
+	else
+		return pk_carry(c, what, &d->next);
+	return reason == PK_PARSE_OK ? pk_parse_l4(c, d) : reason;
 }
 
-PK_INLINE __u8 pk_parse_layers(struct pk_cursor *c, struct pk_decode *d)
-{
-	__u8 reason = pk_parse_eth(c, &d->packet);
-
-	return reason == PK_PARSE_OK ? pk_parse_ip(c, d) : reason;
-}
+#define PK_PARSE_BIT(name) (1ULL << PK_PARSE_##name)
 
 /* More bytes that are there, but not readable, might have told more. */
 PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
 {
-	int is_short =
-		reason == PK_PARSE_SHORT_ETH || reason == PK_PARSE_SHORT_VLAN ||
-		reason == PK_PARSE_SHORT_IP || reason == PK_PARSE_SHORT_EXT ||
-		reason == PK_PARSE_SHORT_L4;
+	const __u64 shorts =
+		PK_PARSE_BIT(SHORT_ETH) | PK_PARSE_BIT(SHORT_VLAN) |
+		PK_PARSE_BIT(SHORT_MPLS) | PK_PARSE_BIT(SHORT_PPPOE) |
+		PK_PARSE_BIT(SHORT_SHIM) | PK_PARSE_BIT(SHORT_IP) |
+		PK_PARSE_BIT(SHORT_EXT) | PK_PARSE_BIT(SHORT_L4) |
+		PK_PARSE_BIT(SHORT_GRE) | PK_PARSE_BIT(SHORT_VXLAN) |
+		PK_PARSE_BIT(SHORT_GENEVE) | PK_PARSE_BIT(SHORT_GTP) |
+		PK_PARSE_BIT(SHORT_TEREDO);
 
-	if (is_short && readable < frame_len && readable < PK_VISIBLE_BYTES)
+	if (shorts >> (reason & 63) & 1 && readable < frame_len &&
+	    readable < PK_VISIBLE_BYTES)
 		return PK_PARSE_NONLINEAR;
 	return reason;
 }
 
 /*
  * The decoder in steps, for the kernel, where each step is a function that the
- * verifier takes once. Begin; step while d->next is not PK_NEXT_NONE; end.
+ * verifier takes once, and for who wants to stop at a packet on the way. Begin;
+ * step while d->next is not PK_NEXT_NONE; end. There are at most PK_STEPS.
  *
- * A step reads one header that may carry another, and an IP packet with its
- * layer 4 if that is what it meets. @data and @end are the same every time.
+ * A step reads one header that may carry another; an Ethernet header with its
+ * tags, and IP behind it; an IP packet with its layer 4. After a step d->packet
+ * is the innermost packet so far. @data and @end are the same every time.
  */
 PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
 {
@@ -442,15 +540,30 @@ PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
 	d->left = frame_len;
 	d->next = PK_NEXT_ETH;
 	d->steps = 0;
+	d->outer_ip6 = 0;
 }
 
 PK_INLINE void pk_parse_step(const void *data, const void *end,
 			     struct pk_decode *d)
 {
-	struct pk_cursor c = { data, end, d->left, d->off };
+	__u32 off = d->off;
+	struct pk_cursor c = { data, end, d->left, off };
+	__u16 what = d->next;
 
 	d->next = PK_NEXT_NONE;
-	pk_defect(&d->packet, pk_parse_layers(&c, d));
+	PK_OPAQUE(off);
+	if (off > PK_VISIBLE_BYTES)
+		return;
+	c.pos += off;
+	pk_defect(&d->packet, pk_parse_next(&c, d, what));
+	if (d->next == PK_NEXT_NONE)
+		return;
+	d->off = c.off;
+	d->left = c.left;
+	if (++d->steps == PK_STEPS) {
+		d->next = PK_NEXT_NONE;
+		pk_defect(&d->packet, PK_PARSE_TUNNEL_DEPTH);
+	}
 }
 
 /* The reason is returned and kept in d->packet. */

@@ -13,9 +13,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/flow.h"
 #include "bpf/image.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/outer.h"
 #include "bpf/parse.h"
 #include "bpf/view.bpf.h"
 
@@ -41,6 +43,7 @@ struct frame {
 	__u32 bytes;
 	__u64 number;
 	__u64 now_ns;
+	__u64 word; /* the control word, read once */
 	struct pk_cpu_state *state;
 	struct pk_plane_counters *count;
 	struct pk_packet *packet;
@@ -79,8 +82,15 @@ static __always_inline void hand_on_line(struct pk_plane_counters *count,
 	bpf_ringbuf_submit(e, pk_replay ? BPF_RB_NO_WAKEUP : 0);
 }
 
-static __always_inline void report_hit(struct frame *f, __u8 role, __u32 slot,
-				       __u64 generation)
+/* What was met, and where. */
+struct hit {
+	__u64 generation;
+	__u32 slot;
+	__u8 role;
+	__u8 depth;
+};
+
+static __always_inline void report_hit(struct frame *f, const struct hit *hit)
 {
 	struct pk_hit_event *e = 0;
 	void *ring = ring_of(&alerts, f->cpu);
@@ -97,21 +107,25 @@ static __always_inline void report_hit(struct frame *f, __u8 role, __u32 slot,
 	e->head.len = sizeof(*e);
 	e->time_ns = f->now_ns;
 	e->frame = f->number;
-	e->generation = generation;
-	e->slot = slot;
-	e->role = role;
-	e->depth = f->packet->depth;
+	e->generation = hit->generation;
+	e->slot = hit->slot;
+	e->role = hit->role;
+	e->depth = hit->depth;
 	e->pad[0] = e->pad[1] = 0;
 	e->packet = *f->packet;
+	if (hit->depth < f->packet->depth)
+		pk_outer_packet(&e->packet, &f->state->decode, hit->depth);
 	f->count->hit_submitted++;
 	bpf_ringbuf_submit(e, pk_replay ? BPF_RB_NO_WAKEUP : 0);
 }
 
-static __always_inline long load_bytes(struct frame *f, void *to, __u32 len)
+/* Also what lies behind the bytes that can be read at once. */
+static __always_inline long load_bytes(struct frame *f, __u32 off, void *to,
+				       __u32 len)
 {
 	if (f->is_xdp)
-		return bpf_xdp_load_bytes(f->ctx, 0, to, len);
-	return bpf_skb_load_bytes(f->ctx, 0, to, len);
+		return bpf_xdp_load_bytes(f->ctx, off, to, len);
+	return bpf_skb_load_bytes(f->ctx, off, to, len);
 }
 
 /* Copy the head of the frame into the CPU's scratch, then into the ring. */
@@ -126,20 +140,32 @@ static __noinline long send_sample(struct pk_cpu_state *state, void *ring,
 				  pk_replay ? BPF_RB_NO_WAKEUP : 0);
 }
 
+/* How much of the frame user space needs; a question, up to its end. */
+static __always_inline __u32 sample_bytes(const struct frame *f, __u8 why)
+{
+	__u32 most = PK_SAMPLE_BYTES;
+
+	if (why != PK_SAMPLE_FRAGMENT)
+		most = pk_dns_frame_bytes(f->packet, &f->state->dns.question);
+	if (most > PK_SAMPLE_BYTES)
+		most = PK_SAMPLE_BYTES;
+	return f->len < most ? f->len : most;
+}
+
 /* Hand the frame itself to user space; @slot and @generation of its name. */
 static __always_inline void sample(struct frame *f, __u8 why, __u32 slot,
 				   __u64 generation)
 {
 	struct pk_sample_event *e = (void *)f->state->scratch;
-	void *ring = ring_of(&events, f->cpu);
-	__u32 caplen = f->len < PK_SAMPLE_BYTES ? f->len : PK_SAMPLE_BYTES;
-	__u32 last = caplen - 1;
+	void *ring = why == PK_SAMPLE_NAME ? ring_of(&alerts, f->cpu)
+					   : ring_of(&events, f->cpu);
+	__u32 caplen = sample_bytes(f, why), last = caplen - 1;
 
 	f->count->sample_offered++;
 	/* A bound that the verifier of 6.1 sees: `caplen > 0` is none to it. */
 	PK_OPAQUE(last);
 	if (last >= PK_SAMPLE_BYTES ||
-	    load_bytes(f, f->state->scratch + sizeof(*e), last + 1)) {
+	    load_bytes(f, 0, f->state->scratch + sizeof(*e), last + 1)) {
 		f->count->sample_unreadable++;
 		return;
 	}
@@ -170,19 +196,25 @@ struct found {
 	__u64 generation;
 };
 
-static __always_inline void count_slot(struct frame *f, __u32 slot)
+static __always_inline void count_slot_by(struct frame *f, __u32 slot,
+					  __u32 by)
 {
 	__u64 *n = bpf_map_lookup_elem(&hits, &slot);
 
 	if (n)
-		__sync_fetch_and_add(n, f->packets);
+		__sync_fetch_and_add(n, by);
 	else
-		f->count->hit_uncounted += f->packets;
+		f->count->hit_uncounted += by;
+}
+
+static __always_inline void count_slot(struct frame *f, __u32 slot)
+{
+	count_slot_by(f, slot, f->packets);
 }
 
 static __always_inline void look_up(struct frame *f, struct found *found)
 {
-	__u64 word = pk_read_word();
+	__u64 word = f->word;
 	__u64 pair = find_pair(&f->packet->key, word);
 
 	if (pair == PK_NO_VIEW) {
@@ -239,6 +271,7 @@ static __always_inline void count_flow(struct frame *f,
 	struct pk_flow_line *line = pick(f);
 	struct pk_flow_step step = { 0 };
 	__u32 tick = pk_tick(f->now_ns);
+	struct hit hit;
 	__u8 report;
 
 	step.roles =
@@ -260,11 +293,96 @@ static __always_inline void count_flow(struct frame *f,
 	}
 	step.offset_ns = pk_tick_offset(f->now_ns);
 	report = pk_flow_add(line, &step);
+	hit.depth = f->packet->depth;
+	hit.generation = found->generation;
+	hit.slot = found->src;
+	hit.role = PK_ROLE_SOURCE;
 	if (report & PK_HIT_SRC)
-		report_hit(f, PK_ROLE_SOURCE, found->src, found->generation);
+		report_hit(f, &hit);
+	hit.slot = found->dst;
+	hit.role = PK_ROLE_DESTINATION;
 	if (report & PK_HIT_DST)
-		report_hit(f, PK_ROLE_DESTINATION, found->dst,
-			   found->generation);
+		report_hit(f, &hit);
+}
+
+/* --- the tunnels around the packet ------------------------------------------ */
+
+static __always_inline void meet_outer(struct frame *f, const struct hit *hit)
+{
+	__u64 hash = pk_flow_hash(pk_flow_seed, &f->packet->key);
+	__u64 subject = pk_outer_subject(hash, hit->slot, hit->role, hit->depth);
+	__u64 tag = pk_outer_tag(subject, hit->generation, pk_tick(f->now_ns));
+	__u32 at = f->cpu * PK_OUTER_TAGS + pk_outer_place(subject);
+	__u64 *place = bpf_map_lookup_elem(&outers, &at);
+
+	f->count->hit_packets_outer += f->packets;
+	count_slot(f, hit->slot);
+	if (place && pk_outer_is_new(place, tag))
+		report_hit(f, hit);
+}
+
+static __always_inline void look_up_outers(struct frame *f)
+{
+	struct hit hit = { .generation = pk_word_generation(f->word) };
+	__u64 pair;
+
+	for (__u32 i = 0; i < PK_OUTERS && i < f->packet->depth; i++) {
+		pair = find_pair(&f->state->decode.outer[i], f->word);
+		if (pair == PK_NO_VIEW)
+			return;
+		hit.depth = (__u8)i;
+		hit.slot = (__u32)pair;
+		hit.role = PK_ROLE_SOURCE;
+		if (hit.slot)
+			meet_outer(f, &hit);
+		hit.slot = (__u32)(pair >> 32);
+		hit.role = PK_ROLE_DESTINATION;
+		if (hit.slot)
+			meet_outer(f, &hit);
+	}
+}
+
+/* --- DNS questions ---------------------------------------------------------- */
+
+/* Copy a message out of the frame, once, and read it. */
+static __always_inline int take_question(struct frame *f)
+{
+	struct pk_dns_scratch *d = &f->state->dns;
+	__u32 prefix = pk_dns_prefix(f->packet);
+	__u32 len = pk_dns_bytes(f->packet, f->len), last;
+
+	if (len > PK_DNS_BYTES)
+		len = PK_DNS_BYTES;
+	last = len - 1;
+	PK_OPAQUE(last);
+	if (len && (last >= PK_DNS_BYTES ||
+		    load_bytes(f, f->packet->payload_off,
+			       d->front + PK_DNS_FRONT - prefix, last + 1)))
+		return PK_DNS_UNREADABLE;
+	return read_question(d, len, prefix);
+}
+
+/*
+ * A listed question goes to user space as an alert; one that is too deep to be
+ * judged here goes as any other sample. The rest stay.
+ */
+static __always_inline void judge_dns(struct frame *f)
+{
+	__u32 slot = PK_NO_SLOT;
+	int reason = take_question(f);
+
+	if (reason == PK_DNS_OK) {
+		slot = find_question(&f->state->dns, f->word);
+		reason = f->state->dns.question.reason;
+	}
+	pk_dns_count(f->count, reason);
+	if (slot) {
+		f->count->dns_listed++;
+		count_slot_by(f, slot, 1); /* one question, however sent */
+		sample(f, PK_SAMPLE_NAME, slot, pk_word_generation(f->word));
+	} else if (reason == PK_DNS_DEEP) {
+		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
+	}
 }
 
 /* --- one frame ------------------------------------------------------------ */
@@ -347,10 +465,15 @@ static __always_inline void take(struct frame *f, int reason)
 	if (f->packets > 1 && p->layers & PK_HAS_PAYLOAD)
 		/* the headers that the NIC will add */
 		f->bytes += (f->packets - 1) * (p->payload_off - p->ip_off);
+	f->word = pk_read_word();
 	look_up(f, &found);
 	count_flow(f, &found);
-	if (pk_wants_sample(p))
-		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
+	if (p->depth)
+		look_up_outers(f);
+	if (pk_is_dns(p))
+		judge_dns(f);
+	if (p->layers & PK_IS_FRAGMENT)
+		sample(f, PK_SAMPLE_FRAGMENT, PK_NO_SLOT, 0);
 }
 
 SEC("xdp.frags")

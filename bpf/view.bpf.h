@@ -57,6 +57,19 @@ __noinline __u32 find_end(const union pk_addr *a, __u64 word, __u64 hash,
 	return pk_view_finish(&v, a, &end);
 }
 
+/* The slot of the IPv4 address in an IPv6 one. Global, as above. */
+__noinline __u32 find_carried(const union pk_addr *a, __u64 word, __u32 port)
+{
+	struct pk_end end = { 0 };
+	union pk_addr v4;
+	struct pk_view v;
+
+	if (!a || pk_view_of(&v, word) || !pk_embedded(a, &v4) ||
+	    !pk_view_begin(&v, &v4, &end))
+		return PK_NO_SLOT;
+	return find_end(&v4, word, end.hash, end.in, port);
+}
+
 /*
  * The slots of source (low half) and destination, or PK_NO_VIEW. The word was
  * read once, so both look-ups see one generation.
@@ -64,26 +77,30 @@ __noinline __u32 find_end(const union pk_addr *a, __u64 word, __u64 hash,
 __noinline __u64 find_pair(const struct pk_flow_key *key, __u64 word)
 {
 	struct pk_end src = { 0 }, dst = { 0 };
+	int src_may, dst_may, carries;
+	__u32 one = 0, two = 0;
 	struct pk_view v;
-	__u64 pair = 0;
-	int src_may, dst_may;
 
 	if (!key || !word || pk_view_of(&v, word))
 		return PK_NO_VIEW;
 	dst_may = pk_view_begin(&v, &key->dst, &dst);
 	src_may = pk_view_begin(&v, &key->src, &src);
-	if (!(src_may | dst_may))
+	carries = pk_may_embed(&key->src) | pk_may_embed(&key->dst);
+	if (!(src_may | dst_may | carries))
 		return 0;
 	if (pk_names_ports(key->proto)) {
 		src.port = key->sport;
 		dst.port = key->dport;
 	}
 	if (dst_may)
-		pair = find_end(&key->dst, word, dst.hash, dst.in, dst.port);
-	pair <<= 32;
+		two = find_end(&key->dst, word, dst.hash, dst.in, dst.port);
 	if (src_may)
-		pair |= find_end(&key->src, word, src.hash, src.in, src.port);
-	return pair;
+		one = find_end(&key->src, word, src.hash, src.in, src.port);
+	if (carries && !two)
+		two = find_carried(&key->dst, word, dst.port);
+	if (carries && !one)
+		one = find_carried(&key->src, word, src.port);
+	return (__u64)two << 32 | one;
 }
 
 #endif /* PK_BPF_VIEW_BPF_H */

@@ -54,6 +54,11 @@ static const struct identity identities[] = {
 	{ "samples offered", "sample_offered",
 	  "sample_submitted + sample_ring_full + sample_unreadable", ON_ALL,
 	  EXACT },
+	{ "DNS messages", "dns_messages",
+	  "dns_names + dns_deep + dns_short + dns_no_question + "
+	  "dns_label_type + dns_pointer + dns_name_length + dns_tcp_other + "
+	  "dns_unreadable",
+	  ON_ALL, EXACT },
 	{ "flow lines", "flow_lines", "flow_out_lines + flow_lost_lines",
 	  ON_ALL, EXACT },
 	{ "flow packets", "flow_packets",
@@ -82,11 +87,10 @@ static const struct identity identities[] = {
 	  "packets_out + packets_resident + gone_packets", ON_ALL, EXACT },
 	{ "table bytes", "bytes_in", "bytes_out + bytes_resident + gone_bytes",
 	  ON_ALL, EXACT },
-	{ "DNS messages", "dns_messages",
-	  "dns_no_question + dns_short + dns_bad_name + dns_names", ON_ALL,
-	  EXACT },
-	{ "records made", "records_offered", "hits_in + name_hits + flows_out",
-	  ON_ALL, EVENTS },
+	{ "names taken", "names_in",
+	  "names_given + names_looked_up + names_bad", ON_ALL, EXACT },
+	{ "records made", "records_offered",
+	  "hits_in + names_given + names_found + flows_out", ON_ALL, EVENTS },
 	{ "records offered", "records_offered",
 	  "records_written + records_ring_full", ON_ALL, EVENTS },
 
@@ -99,10 +103,13 @@ static const struct identity identities[] = {
 
 	/* in the daemon */
 	{ "kernel's hit counters", "kernel_hits",
-	  "kernel.hit_packets_src + kernel.hit_packets_dst", 0, EXACT },
+	  "kernel.hit_packets_src + kernel.hit_packets_dst + "
+	  "kernel.dns_listed",
+	  0, EXACT },
 	{ "planes' hit counters", "user_hits",
-	  "user.hit_packets_src + user.hit_packets_dst + all.name_hits", 0,
-	  EXACT },
+	  "user.hit_packets_src + user.hit_packets_dst + user.dns_listed + "
+	  "all.names_found",
+	  0, EXACT },
 	{ "records merged", "all.read_records", "merged", 0, EXACT },
 	{ "records piped", "merged", "pipeline.records", 0, EXACT },
 	{ "records by type", "pipeline.records",

@@ -143,7 +143,8 @@ static void fill_sensor(struct session *s, struct pk_audit *a)
 	/* In replay the kernel's counters by slot are not read back. */
 	if (a->plane->plane == PK_PLANE_XDP)
 		a->sensor.kernel_hits = a->plane->workers.hit_packets_src +
-					a->plane->workers.hit_packets_dst;
+					a->plane->workers.hit_packets_dst +
+					a->plane->workers.dns_listed;
 }
 
 static void print_identity(const struct pk_audit_result *r)

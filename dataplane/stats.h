@@ -36,12 +36,27 @@ enum { PK_WORKERS_MAX = 16 };
 	_(flows_resident, "flows in the table now")                           \
 	_(packets_resident, "packets in the table or waiting for their tick") \
 	_(bytes_resident, "their IP bytes")                                   \
-	_(dns_messages, "DNS messages looked at")                             \
-	_(dns_short, "DNS messages that end too early")                       \
-	_(dns_bad_name, "DNS questions with an invalid name")                 \
-	_(dns_no_question, "DNS messages without a question")                 \
-	_(dns_names, "DNS question names looked up")                          \
-	_(name_hits, "of these, listed")                                      \
+	_(names_in, "DNS messages in samples and datagrams put together")     \
+	_(names_given, "of these, questions that the workers found listed")   \
+	_(names_looked_up, "of these, questions looked up here")              \
+	_(names_bad, "of these, without a question that can be read")         \
+	_(names_found, "questions looked up here that are listed")            \
+	_(frag_in, "fragments for reassembly")                                \
+	_(frag_used, "of these, put together with others")                    \
+	_(frag_duplicate, "of these, exact copies of one that was there")     \
+	_(frag_expired, "of these, of datagrams that were never whole")       \
+	_(frag_evicted, "of these, of datagrams that made room")              \
+	_(frag_dropped, "of these, of IPv6 datagrams that overlapped")        \
+	_(frag_oversize, "of these, beyond the longest datagram")             \
+	_(frag_quota, "of these, too many for a datagram or a source")        \
+	_(frag_cut, "of these, not there up to their end")                    \
+	_(frag_length, "of these, empty or of an impossible length")          \
+	_(frag_resident, "of these, in the table now")                        \
+	_(frag_overlap, "fragments that contradict one of their datagram")    \
+	_(frag_nested, "fragments found in datagrams put together")           \
+	_(frag_early, "fragments that left the order of frames: replay only") \
+	_(frag_datagrams, "datagrams put together")                           \
+	_(frag_hits, "hits that only a whole datagram shows")                 \
 	_(records_offered, "records for the uplink: hits and flows")          \
 	_(records_written, "of these, written to the uplink")                 \
 	_(records_ring_full, "of these, lost because the uplink was full")    \

@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "bpf/abi.h"
+#include "bpf/dns.h"
 #include "bpf/flow.h"
 #include "dataplane/xdp/object.h"
 #include "ioc/image/builder.h"
@@ -42,8 +43,9 @@ enum {
 	RIG_SEED = 4242,
 	RIG_SLOTS = 1 << 18,
 	RIG_GO_ON = -1, /* TC_ACT_UNSPEC */
-	/* struct pk_cpu_state of bpf/maps.bpf.h: clock, packet, scratch */
+	/* struct pk_cpu_state of bpf/maps.bpf.h: clock, packet, scratches */
 	RIG_STATE = 8 + sizeof(struct pk_decode) +
+		    sizeof(struct pk_dns_scratch) +
 		    sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES,
 };
 

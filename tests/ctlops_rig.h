@@ -83,6 +83,7 @@ RIG void open_rig_in(struct rig *r, const char *dir)
 	loader.indicators = d->indicators;
 	loader.guards = d->guards;
 	assert_int_equal(pk_loader_new(&d->loader, &loader), 0);
+	assert_int_equal(pk_jobs_new(&d->jobs, d->base), 0);
 	assert_int_equal(pk_planes_new(&d->planes, &planes), 0);
 	ifaces.planes = d->planes;
 	ifaces.indicators = d->indicators;
@@ -103,6 +104,7 @@ RIG void close_rig(struct rig *r)
 
 	pk_ctl_free(d->ctl);
 	pk_loader_free(d->loader);
+	pk_jobs_free(d->jobs);
 	pk_planes_free(d->planes);
 	pk_ifaces_free(d->ifaces);
 	pk_indicators_free(d->indicators);

@@ -84,8 +84,12 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	s->bytes_in = 5000, k->before_bytes = 1500, k->gone_line_bytes = 500;
 	s->packets_out = 400, s->packets_resident = 60, k->gone_packets = 40;
 	s->bytes_out = 4000, s->bytes_resident = 600, k->gone_bytes = 400;
-	s->dns_messages = 20, s->dns_no_question = 2, s->dns_short = 3;
-	s->dns_bad_name = 4, s->dns_names = 11, s->name_hits = 8;
+	w->dns_messages = 66, w->dns_no_question = 2, w->dns_short = 3;
+	w->dns_label_type = 4, w->dns_pointer = 5, w->dns_name_length = 6;
+	w->dns_tcp_other = 7, w->dns_unreadable = 8, w->dns_deep = 9;
+	w->dns_names = 22, w->dns_listed = 10;
+	s->names_in = 16, s->names_given = 5, s->names_looked_up = 7;
+	s->names_bad = 4, s->names_found = 3;
 	s->flows_out = 12;
 	s->records_offered = 50, s->records_written = 44;
 	s->records_ring_full = 6;
@@ -107,7 +111,7 @@ static void fill(struct pk_audit *a, struct pk_audit_plane *plane)
 	fill_plane(&plane[1], PK_PLANE_DPDK);
 	a->planes = 2;
 	a->plane = plane;
-	s->kernel_hits = 130, s->user_hits = 130 + 8 + 8;
+	s->kernel_hits = 130 + 10, s->user_hits = 130 + 10 + 3 + 3;
 	s->merged = 80;
 	p->records = 80, p->hits = 50, p->flows = 29, p->others = 1;
 	p->flow_packets = 800 - 60, p->flow_bytes = 8000 - 600;

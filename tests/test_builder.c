@@ -207,7 +207,9 @@ static unsigned plain_next(const void *arg, uint32_t *cursor,
 
 static int build_plain(const struct plain *p, struct pk_block *out)
 {
-	struct pk_key_source source = { plain_next, p, p->seed, NULL };
+	struct pk_key_source source = { .next = plain_next,
+					.arg = p,
+					.seed = p->seed };
 
 	return pk_builder_build(&source, out);
 }
@@ -263,7 +265,9 @@ static void wrong_guesses_cost_nothing_but_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < 5; i++) {
 		struct pk_key_counts c = { .ancestors = guesses[i] };
-		struct pk_key_source source = { world_base_next, &w, 0, &c };
+		struct pk_key_source source = { .next = world_base_next,
+						.arg = &w,
+						.expected = &c };
 
 		world_init(&w, 60 + i, 4000);
 		source.seed = w.seed;

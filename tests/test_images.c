@@ -312,7 +312,9 @@ static unsigned values(const void *arg, uint32_t *cursor, struct pk_key *keys,
 
 static void a_kernel_gets_no_more_than_it_needs(void **state)
 {
-	struct pk_key_source source = { values, "", SEED, NULL };
+	struct pk_key_source source = { .next = values,
+					.arg = "",
+					.seed = SEED };
 	struct pk_images *m = new_images(NULL, NULL);
 	struct other *o = aligned_alloc(64, sizeof(*o));
 	struct pk_block b = { 0 };

@@ -269,7 +269,8 @@ struct pk_ctl_answer;
 
 /*
  * An operation. @args is an object (never NULL, borrowed), @bytes the upload
- * (NULL if @n is 0). It must do one of
+ * (NULL if @n is 0), shared memory of its own whose pages may be given back
+ * once they were read (MADV_REMOVE). It must do one of
  *   answer with pk_ctl_ok() or pk_ctl_fail() and return 0,
  *   return PK_CTL_LATER and answer @out later, exactly once; @args and @bytes
  *     stay valid until then,
@@ -295,6 +296,27 @@ uid_t pk_ctl_uid(const struct pk_ctl_answer *out);
 void pk_ctl_fail_with(struct pk_ctl_answer *out, enum pk_ctl_code code,
 		      struct json_object *details, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/*
+ * A list that is long is told in pieces, and pk_ctl_ok() ends it. begin: of a
+ * result whose member @list is a list; element: one more (taken); then
+ * pk_ctl_ok() with the members that follow it. An error can no more be told
+ * then: pk_ctl_fail() closes the connection, and the client has half a line.
+ */
+void pk_ctl_begin(struct pk_ctl_answer *out, const char *list);
+void pk_ctl_element(struct pk_ctl_answer *out, struct json_object *element);
+
+/*
+ * The client has more than 256 KiB of it to read: tell no more until @fn was
+ * called, from the loop and once: all of it was read, or the client is gone.
+ * One that reads nothing for PK_CTL_DEADLINE_S is let go.
+ */
+bool pk_ctl_is_behind(const struct pk_ctl_answer *out);
+typedef void pk_ctl_room_fn(void *arg);
+void pk_ctl_on_room(struct pk_ctl_answer *out, pk_ctl_room_fn *fn, void *arg);
+
+/* The client is gone: nobody will read the answer. It is still due. */
+bool pk_ctl_has_left(const struct pk_ctl_answer *out);
 
 /* connections = closed + open; requests = ok + sum of error[] + pending. */
 struct pk_ctl_counters {

@@ -302,17 +302,16 @@ static void next_file(struct pk_boot *b)
 
 static int read_list(struct pk_daemon *d, uint32_t i, char *why)
 {
-	struct pk_guards_text text = { .list = pk_config_list(
-					       &d->conf->config->list[i]) };
+	const char *list = pk_config_list(&d->conf->config->list[i]);
 	int fd = d->conf->list[i];
-	char *bytes = fd < 0 ? NULL : read_file(fd, &text.len);
+	size_t len = 0;
+	char *bytes = fd < 0 ? NULL : read_file(fd, &len);
 	int err;
 
 	if (!bytes)
 		return -ENOENT;
 	close(fd);
-	text.text = bytes;
-	err = pk_guards_load(d->guards, &text, why);
+	err = pk_guards_load(d->guards, list, bytes, len, why);
 	free(bytes);
 	return err;
 }

@@ -9,10 +9,13 @@
 
 enum { STEP_MS = 100, STEPS = 30 };
 
+enum { SLOTS = 1 << 14 }; /* summed up in a step of the job */
+
 struct auditing {
+	struct pk_job job;
 	struct pk_daemon *d;
-	struct pk_ctl_answer *out;
 	struct event *timer;
+	struct pk_indicators_sums sums;
 	unsigned step;
 	struct pk_audit now;
 	struct pk_audit before;
@@ -86,9 +89,12 @@ static bool is_in_doubt(const struct auditing *a, uint32_t n)
 	return false;
 }
 
-static void finish(struct auditing *a)
+static void end(struct pk_job *job)
 {
-	event_free(a->timer);
+	struct auditing *a = (struct auditing *)job;
+
+	if (a->timer)
+		event_free(a->timer);
 	free(a->results);
 	free(a);
 }
@@ -106,8 +112,7 @@ static void answer(struct auditing *a, const char *result, uint32_t n)
 	json_object_object_add(o, "identities", list);
 	json_object_object_add(o, "lost", losses_of(&a->now));
 	json_object_object_add(o, "notes", notes_of(&a->now));
-	pk_ctl_ok(a->out, o);
-	finish(a);
+	pk_ctl_ok(a->job.out, o);
 }
 
 /* --- the question ---------------------------------------------------------- */
@@ -117,7 +122,7 @@ static void answer(struct auditing *a, const char *result, uint32_t n)
  * deaths and edges excuse is written off when nothing moves any more: an event
  * that is still under way must not be.
  */
-static void audit_step(struct auditing *a)
+static enum pk_job_next look(struct auditing *a)
 {
 	const struct timeval step = { 0, STEP_MS * 1000 };
 	struct pk_audit_plane *plane = a->plane[a->step & 1];
@@ -126,33 +131,39 @@ static void audit_step(struct auditing *a)
 
 	a->before = a->now;
 	pk_pump_turn(a->d->pump);
-	pk_daemon_snapshot(a->d, &a->now, plane, 1);
+	pk_daemon_snapshot(a->d, &a->now, plane, &a->sums);
 	moved = !a->step || pk_audit_moved(&a->before, &a->now);
 	n = pk_audit_check(&a->now, a->results, &failed);
 	if (!failed && (!moved || !pk_audit_is_unsettled(&a->now))) {
 		pk_daemon_settle(a->d, &a->now, a->results, n);
 		answer(a, "ok", n);
-	} else if (++a->step < STEPS) {
-		event_add(a->timer, &step);
-	} else if (!failed) {
-		answer(a, "ok", n);
-	} else {
-		answer(a, moved ? "not-quiescent" : "mismatch", n);
+		return PK_JOB_DONE;
 	}
+	if (++a->step < STEPS) {
+		a->sums = (struct pk_indicators_sums){ 0 };
+		event_add(a->timer, &step);
+		return PK_JOB_WAIT;
+	}
+	answer(a, !failed ? "ok" : moved ? "not-quiescent" : "mismatch", n);
+	return PK_JOB_DONE;
 }
 
-static void on_audit(evutil_socket_t fd, short what, void *arg)
+static enum pk_job_next step(struct pk_job *job)
+{
+	struct auditing *a = (struct auditing *)job;
+
+	if (pk_indicators_sum_hits(a->d->indicators, &a->sums, SLOTS))
+		return PK_JOB_MORE;
+	return look(a);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct auditing *a = arg;
 
 	(void)fd;
 	(void)what;
-	if (!a->d->ending) {
-		audit_step(a);
-		return;
-	}
-	pk_ctl_fail(a->out, PK_CTL_E_FAILED, NULL, "picketd is ending");
-	finish(a);
+	pk_job_go(&a->job);
 }
 
 int pk_ctlops_audit(void *arg, struct json_object *args, const void *bytes,
@@ -171,17 +182,14 @@ int pk_ctlops_audit(void *arg, struct json_object *args, const void *bytes,
 	if (!a)
 		return -ENOMEM;
 	a->d = d;
-	a->out = out;
+	a->job = (struct pk_job){ .out = out, .step = step, .end = end };
 	a->results =
 		calloc(pk_audit_size(PK_PLANES_MAX + 1), sizeof(*a->results));
-	a->timer = evtimer_new(d->base, on_audit, a);
+	a->timer = evtimer_new(d->base, on_timer, a);
 	if (!a->results || !a->timer) {
-		if (a->timer)
-			event_free(a->timer);
-		free(a->results);
-		free(a);
+		end(&a->job);
 		return -ENOMEM;
 	}
-	event_active(a->timer, 0, 0);
+	pk_jobs_start(d->jobs, &a->job);
 	return PK_CTL_LATER;
 }

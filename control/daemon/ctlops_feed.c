@@ -1,12 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* feed list, feed show, ioc history */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/daemon/ctlops_ioc.h"
 
-enum { SAMPLES = 10, HISTORY = 20, HISTORY_MAX = 1000 };
+enum {
+	SAMPLES = 10,
+	HISTORY = 20,
+	HISTORY_MAX = 1000,
+	LOOK = 512, /* slots looked at in a step */
+	TELL = 16,  /* elements told in one */
+};
+
+/* What walks: over feeds, slots, refusals or commits. */
+struct walk {
+	struct pk_job job;
+	struct pk_daemon *d;
+	uint32_t at, limit;
+};
+
+static int start(struct pk_daemon *d, struct walk *w, const char *list)
+{
+	w->d = d;
+	pk_ctl_begin(w->job.out, list);
+	pk_jobs_start(d->jobs, &w->job);
+	return PK_CTL_LATER;
+}
+
+static void free_walk(struct pk_job *job)
+{
+	free(job);
+}
+
+/* --- feeds ------------------------------------------------------------------------------ */
 
 /* FEED */
 static struct json_object *feed_object(const struct pk_daemon *d, uint16_t feed)
@@ -28,8 +56,8 @@ static struct json_object *feed_object(const struct pk_daemon *d, uint16_t feed)
 	return o;
 }
 
-/* One that only a dry run has named is none. */
-static int is_shown(const struct pk_daemon *d, uint16_t feed)
+/* One that only a dry run has named is none, nor one that was deleted. */
+int pk_ioc_feed_is_shown(const struct pk_daemon *d, uint16_t feed)
 {
 	const struct pk_store *s = pk_indicators_store(d->indicators);
 
@@ -37,47 +65,74 @@ static int is_shown(const struct pk_daemon *d, uint16_t feed)
 	       pk_store_feed_info(s, feed)->loaded;
 }
 
+static enum pk_job_next list_feeds(struct pk_job *job)
+{
+	struct walk *w = (struct walk *)job;
+	unsigned feeds =
+		pk_store_feed_count(pk_indicators_store(w->d->indicators));
+
+	for (unsigned i = 0; i < TELL && w->at < feeds; i++, w->at++)
+		if (pk_ioc_feed_is_shown(w->d, (uint16_t)w->at))
+			pk_ctl_element(job->out,
+				       feed_object(w->d, (uint16_t)w->at));
+	if (w->at < feeds)
+		return PK_JOB_MORE;
+	pk_ctl_ok(job->out, NULL);
+	return PK_JOB_DONE;
+}
+
 static int op_feed_list(void *arg, struct json_object *args, const void *bytes,
 			size_t n, struct pk_ctl_answer *out)
 {
-	struct pk_daemon *d = arg;
-	unsigned count =
-		pk_store_feed_count(pk_indicators_store(d->indicators));
-	struct json_object *o, *list;
 	struct pk_args a;
+	struct walk *w;
 
 	(void)bytes;
 	(void)n;
 	pk_args_begin(&a, args);
 	if (pk_args_end(&a, out))
 		return 0;
-	o = json_object_new_object();
-	list = pk_ioc_add_list(o, "feeds");
-	for (unsigned i = 0; i < count; i++)
-		if (is_shown(d, (uint16_t)i))
-			json_object_array_add(list,
-					      feed_object(d, (uint16_t)i));
-	pk_ctl_ok(out, o);
-	return 0;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->job = (struct pk_job){ .out = out,
+				  .step = list_feeds,
+				  .end = free_walk };
+	return start(arg, w, "feeds");
 }
 
-static uint64_t hits_of(const struct pk_daemon *d, uint16_t feed)
+/* --- one feed --------------------------------------------------------------------------- */
+
+struct show {
+	struct walk walk; /* over the refusals */
+	uint16_t feed;
+	uint32_t slot; /* the last one counted */
+	bool counted;
+	uint64_t hits;
+};
+
+static enum pk_job_next count_hits(struct show *w)
 {
-	const struct pk_store *s = pk_indicators_store(d->indicators);
-	uint64_t sum = 0;
+	const struct pk_indicators *d = w->walk.d->indicators;
+	const struct pk_store *s = pk_indicators_store(d);
+	struct pk_meta meta;
 
-	for (uint32_t slot = 0; (slot = pk_store_next(s, slot));) {
-		uint64_t n = pk_indicators_hits(d->indicators, slot);
-		struct pk_meta meta;
+	for (unsigned i = 0; i < LOOK; i++) {
+		uint64_t n;
 
-		if (n && !pk_store_meta(s, slot, feed, &meta))
-			sum += n;
+		w->slot = pk_store_next(s, w->slot);
+		if (!w->slot) {
+			w->counted = true;
+			break;
+		}
+		n = pk_indicators_hits(d, w->slot);
+		if (n && !pk_store_meta(s, w->slot, w->feed, &meta))
+			w->hits += n;
 	}
-	return sum;
+	return PK_JOB_MORE;
 }
 
-static void add_rejected(struct json_object *list,
-			 const struct pk_load_memory *m, unsigned i)
+static struct json_object *rejected(const struct pk_load_memory *m, unsigned i)
 {
 	const struct pk_rejected *r = &m->reject[i];
 	const struct pk_refusal refusal = {
@@ -88,7 +143,7 @@ static void add_rejected(struct json_object *list,
 		.text_len = strlen(r->text),
 		.field = *r->field ? r->field : NULL,
 	};
-	struct json_object *o = pk_ioc_add_element(list);
+	struct json_object *o = json_object_new_object();
 	char sentence[PK_SAY_MAX];
 
 	pk_refusal_print(&refusal, m->name, sentence, sizeof(sentence));
@@ -97,19 +152,47 @@ static void add_rejected(struct json_object *list,
 	pk_ctlops_add_text(o, "reason", pk_refused_word(r->reason));
 	pk_ctlops_add_text(o, "text", r->text);
 	pk_ctlops_add_text(o, "message", sentence);
+	return o;
+}
+
+static enum pk_job_next show_step(struct pk_job *job)
+{
+	static const struct pk_feed_stats none;
+	struct show *w = (struct show *)job;
+	struct walk *walk = &w->walk;
+	/* another load may have replaced it since the last step */
+	const struct pk_load_memory *m =
+		pk_loader_memory(walk->d->loader, w->feed);
+	unsigned end = !m			  ? 0
+		       : m->rejects < walk->limit ? m->rejects
+						  : walk->limit;
+	struct json_object *o;
+
+	if (!w->counted)
+		return count_hits(w);
+	for (unsigned i = 0; i < TELL && walk->at < end; i++)
+		pk_ctl_element(job->out, rejected(m, walk->at++));
+	if (walk->at < end)
+		return PK_JOB_MORE;
+	o = feed_object(walk->d, w->feed);
+	pk_ctlops_add_number(o, "hits", w->hits);
+	pk_ioc_add_reasons(o, "reasons", m ? m->stats.refused : none.refused,
+			   PK_REFUSED_COUNT, pk_ioc_refused_word);
+	pk_ioc_add_reasons(o, "skipped", m ? m->stats.skipped : none.skipped,
+			   PK_SKIP_REASONS, pk_ioc_skip_word);
+	pk_ctl_ok(job->out, o);
+	return PK_JOB_DONE;
 }
 
 static int op_feed_show(void *arg, struct json_object *args, const void *bytes,
 			size_t n, struct pk_ctl_answer *out)
 {
-	static const struct pk_feed_stats none;
 	struct pk_daemon *d = arg;
-	const struct pk_load_memory *m;
-	struct json_object *o, *list;
+	uint64_t samples;
 	const char *feed;
 	struct pk_args a;
-	uint64_t samples;
-	int number = -1;
+	struct show *w;
+	int number;
 
 	(void)bytes;
 	(void)n;
@@ -119,39 +202,56 @@ static int op_feed_show(void *arg, struct json_object *args, const void *bytes,
 	if (pk_args_end(&a, out))
 		return 0;
 	number = pk_store_feed_find(pk_indicators_store(d->indicators), feed);
-	if (number < 0 || !is_shown(d, (uint16_t)number)) {
+	if (number < 0 || !pk_ioc_feed_is_shown(d, (uint16_t)number)) {
 		pk_ctl_fail(out, PK_CTL_E_NOT_FOUND,
 			    "feed list shows which there are",
 			    "there is no feed \"%.64s\"", feed);
 		return 0;
 	}
-	m = pk_loader_memory(d->loader, (uint16_t)number);
-	o = feed_object(d, (uint16_t)number);
-	pk_ctlops_add_number(o, "hits", hits_of(d, (uint16_t)number));
-	pk_ioc_add_reasons(o, "reasons", m ? m->stats.refused : none.refused,
-			   PK_REFUSED_COUNT, pk_ioc_refused_word);
-	pk_ioc_add_reasons(o, "skipped", m ? m->stats.skipped : none.skipped,
-			   PK_SKIP_REASONS, pk_ioc_skip_word);
-	list = pk_ioc_add_list(o, "rejected");
-	for (unsigned i = 0; m && i < m->rejects && i < samples; i++)
-		add_rejected(list, m, i);
-	pk_ctl_ok(out, o);
-	return 0;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->walk.job = (struct pk_job){ .out = out,
+				       .step = show_step,
+				       .end = free_walk };
+	w->walk.limit = (uint32_t)samples;
+	w->feed = (uint16_t)number;
+	return start(d, &w->walk, "rejected");
 }
 
+/* --- history ------------------------------------------------------------------------------ */
+
 struct history {
-	struct json_object *list;
-	uint64_t limit;
+	struct walk walk;
+	struct pk_disk *disk; /* a reader; NULL: there is no disk */
+	bool read;
+	int err;
+	uint32_t count;
+	uint64_t last;
+	struct pk_disk_commit commit[]; /* walk.limit of them */
 };
 
 static int on_commit(void *arg, const struct pk_disk_commit *c)
 {
 	struct history *h = arg;
-	struct json_object *o;
 
-	if (!h->limit--)
+	if (h->count == h->walk.limit)
 		return 1;
-	o = pk_ioc_add_element(h->list);
+	h->commit[h->count++] = *c;
+	return 0;
+}
+
+static void read_history(struct pk_job *job)
+{
+	struct history *h = (struct history *)job;
+
+	h->err = pk_disk_history(h->disk, on_commit, h);
+}
+
+static struct json_object *commit_object(const struct pk_disk_commit *c)
+{
+	struct json_object *o = json_object_new_object();
+
 	pk_ctlops_add_number(o, "commit", c->number);
 	pk_ioc_add_sec(o, "time", c->at);
 	pk_ctlops_add_text(o, "op", c->op);
@@ -161,34 +261,76 @@ static int on_commit(void *arg, const struct pk_disk_commit *c)
 	pk_ctlops_add_number(o, "changed", c->changed);
 	pk_ctlops_add_number(o, "withdrawn", c->withdrawn);
 	pk_ctlops_add_number(o, "total", c->live);
-	return 0;
+	return o;
+}
+
+static enum pk_job_next history_step(struct pk_job *job)
+{
+	struct history *h = (struct history *)job;
+	struct walk *w = &h->walk;
+	struct json_object *o;
+
+	if (h->disk && !h->read) {
+		h->read = true;
+		return PK_JOB_BESIDE;
+	}
+	if (h->err < 0) {
+		pk_ctl_fail(job->out, PK_CTL_E_FAILED, NULL,
+			    "history cannot be read: %s", strerror(-h->err));
+		return PK_JOB_DONE;
+	}
+	if (!w->at)
+		pk_ctl_begin(job->out, "commits");
+	for (unsigned i = 0; i < TELL && w->at < h->count; i++)
+		pk_ctl_element(job->out, commit_object(&h->commit[w->at++]));
+	if (w->at < h->count)
+		return PK_JOB_MORE;
+	o = json_object_new_object();
+	pk_ctlops_add_number(o, "commit", h->last);
+	pk_ctl_ok(job->out, o);
+	return PK_JOB_DONE;
+}
+
+static void free_history(struct pk_job *job)
+{
+	struct history *h = (struct history *)job;
+
+	pk_disk_close(h->disk);
+	free(h);
 }
 
 static int op_history(void *arg, struct json_object *args, const void *bytes,
 		      size_t n, struct pk_ctl_answer *out)
 {
 	struct pk_daemon *d = arg;
-	struct history h;
-	struct json_object *o;
+	struct history *h;
 	struct pk_args a;
+	uint64_t limit;
 	int err;
 
 	(void)bytes;
 	(void)n;
 	pk_args_begin(&a, args);
-	h.limit = pk_args_number(&a, "limit", HISTORY, HISTORY_MAX);
+	limit = pk_args_number(&a, "limit", HISTORY, HISTORY_MAX);
 	if (pk_args_end(&a, out))
 		return 0;
-	o = json_object_new_object();
-	h.list = pk_ioc_add_list(o, "commits");
-	err = pk_indicators_history(d->indicators, on_commit, &h);
-	if (err < 0) {
-		json_object_put(o);
+	h = calloc(1, sizeof(*h) + limit * sizeof(h->commit[0]));
+	if (!h)
+		return -ENOMEM;
+	h->walk.job = (struct pk_job){ .out = out,
+				       .step = history_step,
+				       .beside = read_history,
+				       .end = free_history };
+	h->walk.d = d;
+	h->walk.limit = (uint32_t)limit;
+	h->last = pk_indicators_last(d->indicators);
+	err = pk_indicators_reader(d->indicators, &h->disk);
+	if (err && err != -ENOENT) {
+		free_history(&h->walk.job);
 		return err;
 	}
-	pk_ctlops_add_number(o, "commit", pk_indicators_last(d->indicators));
-	pk_ctl_ok(out, o);
-	return 0;
+	pk_jobs_start(d->jobs, &h->walk.job);
+	return PK_CTL_LATER;
 }
 
 int pk_ctlops_register_feed(struct pk_daemon *d)

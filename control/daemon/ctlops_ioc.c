@@ -419,6 +419,8 @@ int pk_ctlops_register_ioc(struct pk_daemon *d)
 	if (!err)
 		err = pk_ctlops_register_show(d);
 	if (!err)
-		err = pk_ctlops_register_count(d);
+		err = pk_ctlops_register_hits(d);
+	if (!err)
+		err = pk_ctlops_register_status(d);
 	return err ? err : pk_ctlops_register_safelist(d);
 }

@@ -83,6 +83,12 @@ uint32_t pk_ioc_find(const struct pk_daemon *d, struct pk_ioc_args *args);
 /* Of @feed, NULL: of all. 0 or -ENOENT. */
 int pk_ioc_del(struct pk_daemon *d, struct pk_ioc_args *args, const char *feed);
 
+/* Does anything refer to the feed? Of others nothing is told. */
+int pk_ioc_feed_is_shown(const struct pk_daemon *d, uint16_t feed);
+
+/* Loads that wait for the one under way. */
+unsigned pk_ctlops_loads_waiting(const struct pk_daemon *d);
+
 /* --- the parts ------------------------------------------------------------------- */
 
 int pk_ctlops_register_push(struct pk_daemon *d);
@@ -90,7 +96,8 @@ int pk_ctlops_register_apply(struct pk_daemon *d);
 int pk_ctlops_register_load(struct pk_daemon *d);
 int pk_ctlops_register_feed(struct pk_daemon *d);
 int pk_ctlops_register_show(struct pk_daemon *d);
-int pk_ctlops_register_count(struct pk_daemon *d);
+int pk_ctlops_register_hits(struct pk_daemon *d);
+int pk_ctlops_register_status(struct pk_daemon *d);
 int pk_ctlops_register_safelist(struct pk_daemon *d);
 
 struct pk_ctlop {

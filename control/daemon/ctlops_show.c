@@ -2,20 +2,29 @@
 /* ioc list, ioc test, ioc explain */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/daemon/ctlops_ioc.h"
 #include "control/text.h"
 
-enum { LIST_LIMIT = 100, LIST_MAX = 10000, WALK = 1 << 20 };
+enum {
+	LIST_LIMIT = 100,
+	LIST_MAX = 10000,
+	LOOK = 512, /* slots looked at in a step, */
+	TELL = 8,   /* or told */
+};
 
 /* --- list ------------------------------------------------------------------------------ */
 
 struct listing {
+	struct pk_job job;
+	const struct pk_daemon *d;
 	int type;      /* -1: all */
 	uint16_t feed; /* PK_IOC_ANY_FEED: all */
-	uint64_t limit;
-	uint32_t next; /* the last slot looked at; 0: no more follow */
+	uint64_t limit, told;
+	uint64_t commit; /* when it began */
+	uint32_t slot;	 /* the last one looked at */
 };
 
 static bool is_wanted(const struct pk_store *s, const struct listing *l,
@@ -31,60 +40,9 @@ static bool is_wanted(const struct pk_store *s, const struct listing *l,
 	       (!pk_store_get(s, slot, &ind) && ind.type == l->type);
 }
 
-/* A page may end early, so that what is rare does not hold up the loop. */
-static void fill_list(const struct pk_daemon *d, struct listing *l,
-		      uint32_t after, struct json_object *items)
+static void add_total(struct json_object *o, const struct listing *l)
 {
-	const struct pk_store *s = pk_indicators_store(d->indicators);
-	uint32_t slot = after, last = after, walked = 0;
-	uint64_t n = 0;
-
-	while ((slot = pk_store_next(s, slot))) {
-		bool wanted = is_wanted(s, l, slot);
-
-		if ((wanted && n == l->limit) || walked++ == WALK) {
-			l->next = last;
-			return;
-		}
-		last = slot;
-		if (!wanted)
-			continue;
-		json_object_array_add(items, pk_ioc_item(d, slot, l->feed));
-		n++;
-	}
-}
-
-static int take_list(struct pk_daemon *d, struct pk_args *a, struct listing *l,
-		     struct pk_ctl_answer *out)
-{
-	const char *feed = pk_args_text(a, "feed", false);
-	char why[PK_SAY_MAX];
-	int n;
-
-	if (pk_ioc_take_word(a, "type", pk_indicator_type_find, &l->type,
-			     why)) {
-		pk_ctl_fail(out, PK_CTL_E_USAGE,
-			    "types are ipv4-addr, ipv4-net, domain-name, ...",
-			    "%s", why);
-		return -EINVAL;
-	}
-	if (!feed)
-		return 0;
-	n = pk_store_feed_find(pk_indicators_store(d->indicators), feed);
-	if (n < 0) {
-		pk_ctl_fail(out, PK_CTL_E_NOT_FOUND,
-			    "feed list shows which there are",
-			    "there is no feed \"%.64s\"", feed);
-		return -ENOENT;
-	}
-	l->feed = (uint16_t)n;
-	return 0;
-}
-
-static void add_total(struct json_object *o, const struct pk_daemon *d,
-		      const struct listing *l)
-{
-	const struct pk_store *s = pk_indicators_store(d->indicators);
+	const struct pk_store *s = pk_indicators_store(l->d->indicators);
 	struct pk_store_stats stats;
 
 	pk_store_stats(s, &stats);
@@ -97,30 +55,106 @@ static void add_total(struct json_object *o, const struct pk_daemon *d,
 				     pk_store_feed_items(s, l->feed));
 }
 
+static enum pk_job_next end_list(struct listing *l, bool more)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_total(o, l);
+	pk_ctlops_add_number(o, "commit", l->commit);
+	if (more)
+		pk_ctlops_add_number(o, "next", l->slot);
+	pk_ctl_ok(l->job.out, o);
+	return PK_JOB_DONE;
+}
+
+static enum pk_job_next list_some(struct pk_job *job)
+{
+	struct listing *l = (struct listing *)job;
+	const struct pk_store *s = pk_indicators_store(l->d->indicators);
+
+	for (unsigned looked = 0, told = 0; looked < LOOK && told < TELL;
+	     looked++) {
+		uint32_t slot = pk_store_next(s, l->slot);
+
+		if (!slot)
+			return end_list(l, false);
+		if (is_wanted(s, l, slot)) {
+			if (l->told == l->limit)
+				return end_list(l, true);
+			pk_ctl_element(job->out,
+				       pk_ioc_item(l->d, slot, l->feed));
+			l->told++;
+			told++;
+		}
+		l->slot = slot;
+	}
+	return PK_JOB_MORE;
+}
+
+static void free_listing(struct pk_job *job)
+{
+	free(job);
+}
+
+/* 0, or the answer has been given. */
+static int take_list(struct listing *l, struct json_object *args)
+{
+	struct pk_ctl_answer *out = l->job.out;
+	char why[PK_SAY_MAX];
+	const char *feed;
+	struct pk_args a;
+	int n;
+
+	pk_args_begin(&a, args);
+	l->limit = pk_args_number(&a, "limit", LIST_LIMIT, LIST_MAX);
+	l->slot = (uint32_t)pk_args_number(&a, "after", 0, UINT32_MAX);
+	feed = pk_args_text(&a, "feed", false);
+	if (pk_ioc_take_word(&a, "type", pk_indicator_type_find, &l->type,
+			     why)) {
+		pk_ctl_fail(out, PK_CTL_E_USAGE,
+			    "types are ipv4-addr, ipv4-net, domain-name, ...",
+			    "%s", why);
+		return -EINVAL;
+	}
+	if (pk_args_end(&a, out))
+		return -EINVAL;
+	if (!feed)
+		return 0;
+	n = pk_store_feed_find(pk_indicators_store(l->d->indicators), feed);
+	if (n < 0) {
+		pk_ctl_fail(out, PK_CTL_E_NOT_FOUND,
+			    "feed list shows which there are",
+			    "there is no feed \"%.64s\"", feed);
+		return -ENOENT;
+	}
+	l->feed = (uint16_t)n;
+	return 0;
+}
+
 static int op_list(void *arg, struct json_object *args, const void *bytes,
 		   size_t n, struct pk_ctl_answer *out)
 {
-	struct listing l = { .type = -1, .feed = PK_IOC_ANY_FEED };
+	struct listing *l = calloc(1, sizeof(*l));
 	struct pk_daemon *d = arg;
-	struct json_object *o;
-	struct pk_args a;
-	uint32_t after;
 
 	(void)bytes;
 	(void)n;
-	pk_args_begin(&a, args);
-	l.limit = pk_args_number(&a, "limit", LIST_LIMIT, LIST_MAX);
-	after = (uint32_t)pk_args_number(&a, "after", 0, UINT32_MAX);
-	if (take_list(d, &a, &l, out) || pk_args_end(&a, out))
+	if (!l)
+		return -ENOMEM;
+	*l = (struct listing){
+		.job = { .out = out, .step = list_some, .end = free_listing },
+		.d = d,
+		.type = -1,
+		.feed = PK_IOC_ANY_FEED,
+		.commit = pk_indicators_last(d->indicators),
+	};
+	if (take_list(l, args)) {
+		free(l);
 		return 0;
-	o = json_object_new_object();
-	fill_list(d, &l, after, pk_ioc_add_list(o, "items"));
-	add_total(o, d, &l);
-	pk_ctlops_add_number(o, "commit", pk_indicators_last(d->indicators));
-	if (l.next)
-		pk_ctlops_add_number(o, "next", l.next);
-	pk_ctl_ok(out, o);
-	return 0;
+	}
+	pk_ctl_begin(out, "items");
+	pk_jobs_start(d->jobs, &l->job);
+	return PK_CTL_LATER;
 }
 
 /* --- test and explain --------------------------------------------------------------------- */

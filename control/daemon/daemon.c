@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -156,19 +157,19 @@ static void add_sensor(const struct pk_daemon *d, struct pk_audit_sensor *s)
 }
 
 void pk_daemon_snapshot(const struct pk_daemon *d, struct pk_audit *a,
-			struct pk_audit_plane *plane, int deep)
+			struct pk_audit_plane *plane,
+			const struct pk_indicators_sums *deep)
 {
 	memset(a, 0, sizeof(*a));
 	a->plane = plane;
-	a->planes = pk_planes_snapshot(d->planes, plane, deep);
+	a->planes = pk_planes_snapshot(d->planes, plane, deep != NULL);
 	memcpy(a->sensor.off, d->off, sizeof(d->off));
 	for (uint32_t i = 0; i < a->planes; i++)
 		if (plane[i].plane == PK_PLANE_XDP)
 			pk_ifaces_offered(d->ifaces, &plane[i]);
 	if (deep) {
-		a->sensor.kernel_hits =
-			pk_indicators_kernel_hits(d->indicators);
-		a->sensor.user_hits = pk_indicators_user_hits(d->indicators);
+		a->sensor.kernel_hits = deep->kernel;
+		a->sensor.user_hits = deep->user;
 	}
 	add_sensor(d, &a->sensor);
 }
@@ -322,6 +323,12 @@ static void set_dirs(struct pk_daemon *d)
 	snprintf(d->lists_dir, sizeof(d->lists_dir), "%s/safelists", state);
 }
 
+/* An upload is the control socket's shared memory, and looked at once. */
+static void spend_upload(const void *bytes, size_t at, size_t n)
+{
+	madvise((char *)bytes + at, n, MADV_REMOVE);
+}
+
 static int open_guards(struct pk_daemon *d)
 {
 	const struct pk_guards_conf conf = {
@@ -331,7 +338,8 @@ static int open_guards(struct pk_daemon *d)
 		.host = 1,
 	};
 	struct pk_loader_conf loader = { .base = d->base,
-					 .indicators = d->indicators };
+					 .indicators = d->indicators,
+					 .spend = spend_upload };
 	int err = pk_guards_new(&d->guards, &conf);
 
 	if (!err)
@@ -340,7 +348,8 @@ static int open_guards(struct pk_daemon *d)
 		return err;
 	pk_indicators_on_anew(d->indicators, pk_evidence_forget, d->evidence);
 	loader.guards = d->guards;
-	return pk_loader_new(&d->loader, &loader);
+	err = pk_loader_new(&d->loader, &loader);
+	return err ? err : pk_jobs_new(&d->jobs, d->base);
 }
 
 static int open_indicators(struct pk_daemon *d)
@@ -422,7 +431,8 @@ static void drain(struct pk_daemon *d)
 static void free_all(struct pk_daemon *d)
 {
 	pk_ctl_free(d->ctl);
-	pk_loader_free(d->loader);
+	pk_loader_free(d->loader); /* tells jobs */
+	pk_jobs_free(d->jobs);
 	pk_boot_free(d);
 	pk_planes_free(d->planes);
 	pk_ifaces_free(d->ifaces);

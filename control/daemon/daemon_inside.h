@@ -23,6 +23,7 @@
 #include "control/daemon/guards.h"
 #include "control/daemon/ifaces.h"
 #include "control/daemon/indicators.h"
+#include "control/daemon/jobs.h"
 #include "control/daemon/loader.h"
 #include "control/pipeline.h"
 #include "control/daemon/planes.h"
@@ -49,6 +50,8 @@ struct pk_daemon {
 	struct pk_indicators *indicators;
 	struct pk_guards *guards;
 	struct pk_loader *loader;
+	struct pk_jobs *jobs;
+	struct pk_load_request *loads; /* of ctlops_load.c */
 	struct pk_evidence *evidence;
 	struct pk_build_report *report; /* of base report_generation */
 	uint64_t report_generation;
@@ -79,11 +82,12 @@ void pk_boot_free(struct pk_daemon *d);
 int pk_daemon_serve(struct pk_daemon *d);
 
 /*
- * All counters, for the audit. @plane has room for PK_PLANES_MAX + 1. @deep as
- * in pk_planes_snapshot(); the sums over indicators only then, too.
+ * All counters, for the audit. @plane has room for PK_PLANES_MAX + 1. With
+ * @deep (may be NULL) the sums over indicators, and as in pk_planes_snapshot().
  */
 void pk_daemon_snapshot(const struct pk_daemon *d, struct pk_audit *a,
-			struct pk_audit_plane *plane, int deep);
+			struct pk_audit_plane *plane,
+			const struct pk_indicators_sums *deep);
 
 /* @results of @a hold and nothing moves: keep what pk_audit_settle() says. */
 void pk_daemon_settle(struct pk_daemon *d, struct pk_audit *a,

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,15 @@
 
 enum { FILE_NAME = PK_SAFELIST_NAME_MAX + sizeof(SUFFIX) + 8, PIECE = 65536 };
 
+/* All lists at one time. It never changes, and goes with its last user. */
+struct pk_guards_lists {
+	struct pk_safelist *safelist;
+	atomic_uint users;
+};
+
 struct pk_guards {
 	struct pk_guard *guard;
-	struct pk_safelist *safelist;
+	struct pk_guards_lists *lists; /* those in force */
 	struct pk_seen *seen;
 	struct pk_guard_options options;
 	struct pk_guard_own own[PK_CONFIG_NETS]; /* configured */
@@ -37,7 +44,9 @@ static int write_piece(void *arg, const char *text, size_t len)
 	return fwrite(text, 1, len, arg) == len ? 0 : -EIO;
 }
 
-static int write_file(struct pk_guards *g, const char *list, const char *name)
+static int write_file(const struct pk_guards *g,
+		      const struct pk_safelist *safelist, const char *list,
+		      const char *name)
 {
 	int fd = openat(g->dir, name,
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
@@ -51,7 +60,7 @@ static int write_file(struct pk_guards *g, const char *list, const char *name)
 			close(fd);
 		return err;
 	}
-	err = pk_safelist_write(g->safelist, list, write_piece, f);
+	err = pk_safelist_write(safelist, list, write_piece, f);
 	if (!err && (fflush(f) || fsync(fd)))
 		err = -errno;
 	if (fclose(f) && !err)
@@ -59,28 +68,32 @@ static int write_file(struct pk_guards *g, const char *list, const char *name)
 	return err;
 }
 
+static const struct pk_safelist_info *find(const struct pk_safelist *safelist,
+					   const char *list)
+{
+	const struct pk_safelist_info *info;
+
+	for (unsigned i = 0; (info = pk_safelist_at(safelist, i)); i++)
+		if (!strcmp(info->name, list))
+			return info;
+	return NULL;
+}
+
 /* The list's file says what the list says; a list that is gone has none. */
-static int keep(struct pk_guards *g, const char *list,
-		char why[PK_SAFELIST_SENTENCE])
+static int write_list(const struct pk_guards *g,
+		      const struct pk_safelist *safelist, const char *list)
 {
 	char name[FILE_NAME], fresh[FILE_NAME];
-	int err = 0;
+	int err;
 
-	if (g->dir < 0)
-		return 0;
 	snprintf(name, sizeof(name), "%s" SUFFIX, list);
 	snprintf(fresh, sizeof(fresh), ".%s.new", list);
-	if (pk_guards_list(g, list))
-		err = write_file(g, list, fresh);
-	else if (unlinkat(g->dir, name, 0) && errno != ENOENT)
+	if (!find(safelist, list))
+		return unlinkat(g->dir, name, 0) && errno != ENOENT ? -errno
+								    : 0;
+	err = write_file(g, safelist, list, fresh);
+	if (!err && renameat(g->dir, fresh, g->dir, name))
 		err = -errno;
-	if (!err && pk_guards_list(g, list) &&
-	    renameat(g->dir, fresh, g->dir, name))
-		err = -errno;
-	if (err)
-		snprintf(why, PK_SAFELIST_SENTENCE,
-			 "safelist %s is in force but not on disk: %s", list,
-			 strerror(-err));
 	return err;
 }
 
@@ -106,13 +119,12 @@ static void read_file(struct pk_guards *g, const char *file)
 	size_t n = strlen(file), end = n - strlen(SUFFIX);
 	char why[PK_SAFELIST_SENTENCE] = "it cannot be read";
 	char list[PK_SAFELIST_NAME_MAX + 1];
-	struct pk_guards_text text = { .list = list };
 	int fd = openat(g->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char *bytes = fd < 0 ? NULL : read_fd(fd, &text.len);
+	size_t len = 0;
+	char *bytes = fd < 0 ? NULL : read_fd(fd, &len);
 
 	snprintf(list, sizeof(list), "%.*s", (int)end, file);
-	text.text = bytes;
-	if (!bytes || pk_guards_load(g, &text, why))
+	if (!bytes || pk_guards_load(g, list, bytes, len, why))
 		pk_err("safelist %s is not in force: %s", list, why);
 	free(bytes);
 	if (fd >= 0)
@@ -138,15 +150,33 @@ static void read_all(struct pk_guards *g)
 
 /* --- lists ----------------------------------------------------------------------------- */
 
+static struct pk_guards_lists *use(struct pk_guards_lists *lists)
+{
+	atomic_fetch_add(&lists->users, 1);
+	return lists;
+}
+
+static void leave(struct pk_guards_lists *lists)
+{
+	if (!lists || atomic_fetch_sub(&lists->users, 1) != 1)
+		return;
+	pk_safelist_free(lists->safelist);
+	free(lists);
+}
+
+static struct pk_guards_lists *new_lists(void)
+{
+	struct pk_guards_lists *lists = calloc(1, sizeof(*lists));
+
+	if (lists)
+		atomic_init(&lists->users, 1);
+	return lists;
+}
+
 const struct pk_safelist_info *pk_guards_list(const struct pk_guards *g,
 					      const char *list)
 {
-	const struct pk_safelist_info *info;
-
-	for (unsigned i = 0; (info = pk_safelist_at(g->safelist, i)); i++)
-		if (!strcmp(info->name, list))
-			return info;
-	return NULL;
+	return find(g->lists->safelist, list);
 }
 
 static int say(int err, const char *list, char why[PK_SAFELIST_SENTENCE])
@@ -159,58 +189,114 @@ static int say(int err, const char *list, char why[PK_SAFELIST_SENTENCE])
 			   : err == -EFBIG  ? "too many entries"
 					    : strerror(-err);
 
-	if (err)
+	if (err && !*why)
 		snprintf(why, PK_SAFELIST_SENTENCE, "safelist %.63s: %s", list,
 			 text);
 	return err;
 }
 
-int pk_guards_load(struct pk_guards *g, const struct pk_guards_text *text,
-		   char why[PK_SAFELIST_SENTENCE])
+static int load(struct pk_safelist *s, const struct pk_guards_change *c,
+		uint64_t seed, char why[PK_SAFELIST_SENTENCE])
 {
 	struct pk_safelist_draft *draft;
-	int err = pk_safelist_draft_new(&draft, text->list, g->seed);
+	int err = pk_safelist_draft_new(&draft, c->list, seed);
 
 	if (err)
-		return say(err, text->list, why);
-	*why = '\0';
-	err = pk_safelist_draft_read(draft, text->text, text->len, why);
-	if (!err) {
-		err = pk_safelist_put(g->safelist, draft);
-		if (err)
-			say(err, text->list, why);
-	}
-	if (err) {
-		pk_safelist_draft_free(draft);
 		return err;
+	err = pk_safelist_draft_read(draft, c->text, c->len, why);
+	if (!err)
+		err = pk_safelist_put(s, draft);
+	if (err)
+		pk_safelist_draft_free(draft);
+	return err;
+}
+
+static int change(struct pk_safelist *s, const struct pk_guards_change *c,
+		  uint64_t seed, char why[PK_SAFELIST_SENTENCE])
+{
+	switch (c->kind) {
+	case PK_GUARDS_LOAD:
+		return load(s, c, seed, why);
+	case PK_GUARDS_DEL:
+		return pk_safelist_del(s, c->list);
+	case PK_GUARDS_ADD_ENTRY:
+		return pk_safelist_add_entry(s, c->list, c->entry);
+	default:
+		return pk_safelist_del_entry(s, c->list, c->entry);
 	}
-	return text->keep ? keep(g, text->list, why) : 0;
 }
 
-int pk_guards_del(struct pk_guards *g, const char *list,
-		  char why[PK_SAFELIST_SENTENCE])
+void pk_guards_begin(struct pk_guards *g, struct pk_guards_change *c)
 {
-	int err = pk_safelist_del(g->safelist, list);
-
-	return err ? say(err, list, why) : keep(g, list, why);
+	c->from = use(g->lists);
 }
 
-int pk_guards_add_entry(struct pk_guards *g, const char *list,
-			const struct pk_indicator *ind,
-			char why[PK_SAFELIST_SENTENCE])
+void pk_guards_make(const struct pk_guards *g, struct pk_guards_change *c)
 {
-	int err = pk_safelist_add_entry(g->safelist, list, ind);
+	struct pk_guards_lists *to = new_lists();
 
-	return err ? say(err, list, why) : keep(g, list, why);
+	c->why[0] = '\0';
+	c->err = to ? pk_safelist_copy(&to->safelist, c->from->safelist)
+		    : -ENOMEM;
+	if (!c->err)
+		c->err = change(to->safelist, c, g->seed, c->why);
+	say(c->err, c->list, c->why);
+	if (!c->err)
+		c->to = to;
+	else
+		leave(to);
 }
 
-int pk_guards_del_entry(struct pk_guards *g, const char *list,
-			const struct pk_indicator *ind,
-			char why[PK_SAFELIST_SENTENCE])
+int pk_guards_put(struct pk_guards *g, struct pk_guards_change *c)
 {
-	int err = pk_safelist_del_entry(g->safelist, list, ind);
+	if (c->err)
+		return c->err;
+	if (g->lists != c->from) {
+		leave(c->from);
+		leave(c->to);
+		c->to = NULL;
+		c->from = use(g->lists);
+		return -EAGAIN;
+	}
+	g->lists = use(c->to);
+	pk_guard_set_safelist(g->guard, g->lists->safelist);
+	leave(c->from); /* the guards' own use: never the last */
+	return 0;
+}
 
-	return err ? say(err, list, why) : keep(g, list, why);
+void pk_guards_keep(const struct pk_guards *g, struct pk_guards_change *c)
+{
+	leave(c->from);
+	c->from = NULL;
+	if (g->dir >= 0)
+		c->err = write_list(g, c->to->safelist, c->list);
+	if (c->err)
+		snprintf(c->why, sizeof(c->why),
+			 "safelist %s is in force but not on disk: %s", c->list,
+			 strerror(-c->err));
+}
+
+void pk_guards_end(struct pk_guards_change *c)
+{
+	leave(c->from);
+	leave(c->to);
+	c->from = c->to = NULL;
+}
+
+int pk_guards_load(struct pk_guards *g, const char *list, const char *text,
+		   size_t len, char why[PK_SAFELIST_SENTENCE])
+{
+	struct pk_guards_change c = {
+		.kind = PK_GUARDS_LOAD, .list = list, .text = text, .len = len
+	};
+	int err;
+
+	pk_guards_begin(g, &c);
+	pk_guards_make(g, &c);
+	err = pk_guards_put(g, &c);
+	memcpy(why, c.why, sizeof(c.why));
+	pk_guards_end(&c);
+	return err;
 }
 
 /* --- guards --------------------------------------------------------------------------------- */
@@ -256,15 +342,13 @@ static int new_guard(struct pk_guard **out, const struct pk_guards *g,
 
 int pk_guards_run(const struct pk_guards *g, struct pk_guard_run *out)
 {
-	int err = pk_safelist_copy(&out->safelist, g->safelist);
+	out->lists = use(g->lists);
+	return pk_seen_view_new(&out->view, g->seen, 0);
+}
 
-	if (!err)
-		err = new_guard(&out->guard, g, out->safelist);
-	if (!err)
-		err = pk_seen_view_new(&out->view, g->seen, 0);
-	if (err)
-		pk_guards_run_end(out);
-	return err;
+int pk_guards_run_begin(const struct pk_guards *g, struct pk_guard_run *r)
+{
+	return new_guard(&r->guard, g, r->lists->safelist);
 }
 
 int pk_guards_run_ready(struct pk_guard_run *r)
@@ -296,7 +380,7 @@ enum pk_guard_hold pk_guards_run_traffic(const struct pk_guard_run *r,
 void pk_guards_run_end(struct pk_guard_run *r)
 {
 	pk_guard_free(r->guard);
-	pk_safelist_free(r->safelist);
+	leave(r->lists);
 	pk_seen_view_free(r->view);
 	memset(r, 0, sizeof(*r));
 }
@@ -359,7 +443,7 @@ static int open_guard(struct pk_guards *g, const struct pk_config_guard *c)
 		g->options.growth = c->growth;
 		err = configure_own(g, c);
 	}
-	return err ? err : new_guard(&g->guard, g, g->safelist);
+	return err ? err : new_guard(&g->guard, g, g->lists->safelist);
 }
 
 static int open_dir(struct pk_guards *g, const char *path)
@@ -384,7 +468,9 @@ int pk_guards_new(struct pk_guards **out, const struct pk_guards_conf *conf)
 	g->seed = conf->seed;
 	g->host = conf->host;
 	pk_seen_conf_init(&seen);
-	err = pk_safelist_new(&g->safelist, conf->seed);
+	g->lists = new_lists();
+	err = g->lists ? pk_safelist_new(&g->lists->safelist, conf->seed)
+		       : -ENOMEM;
 	if (!err)
 		err = pk_seen_new(&g->seen, &seen, conf->seed);
 	if (!err)
@@ -406,7 +492,7 @@ void pk_guards_free(struct pk_guards *g)
 	if (!g)
 		return;
 	pk_guard_free(g->guard);
-	pk_safelist_free(g->safelist);
+	leave(g->lists);
 	pk_seen_free(g->seen);
 	if (g->dir >= 0)
 		close(g->dir);
@@ -420,5 +506,5 @@ const struct pk_guard *pk_guards_guard(const struct pk_guards *g)
 
 const struct pk_safelist *pk_guards_safelist(const struct pk_guards *g)
 {
-	return g->safelist;
+	return g->lists->safelist;
 }

@@ -284,23 +284,24 @@ uint64_t pk_indicators_hits(const struct pk_indicators *d, uint32_t slot)
 	return n;
 }
 
-uint64_t pk_indicators_kernel_hits(const struct pk_indicators *d)
+int pk_indicators_sum_hits(const struct pk_indicators *d,
+			   struct pk_indicators_sums *sums, uint32_t max)
 {
 	const struct pk_indicators_kernel *k = &d->kernel;
-	uint64_t sum = 0;
+	uint32_t slots = k->hits && k->slots > d->high ? k->slots : d->high + 1;
+	uint32_t end = slots - sums->slot > max ? sums->slot + max : slots;
 
-	for (uint32_t i = 0; k->hits && i < k->slots; i++)
-		sum += __atomic_load_n(&k->hits[i], __ATOMIC_RELAXED);
-	return sum;
-}
-
-uint64_t pk_indicators_user_hits(const struct pk_indicators *d)
-{
-	uint64_t sum = d->cleared;
-
-	for (uint32_t i = 1; i <= d->high; i++)
-		sum += pk_images_hits(d->images, i);
-	return sum;
+	if (!sums->slot)
+		sums->user = d->cleared;
+	for (uint32_t i = sums->slot; i < end; i++) {
+		if (k->hits && i < k->slots)
+			sums->kernel += __atomic_load_n(&k->hits[i],
+							__ATOMIC_RELAXED);
+		if (i && i <= d->high)
+			sums->user += pk_images_hits(d->images, i);
+	}
+	sums->slot = end;
+	return end < slots;
 }
 
 uint32_t pk_indicators_kernel_slots(const struct pk_indicators *d)

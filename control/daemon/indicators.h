@@ -83,8 +83,8 @@ int pk_indicators_when_free(struct pk_indicators *d, void (*go)(void *arg),
 			    void *arg);
 
 /*
- * The same when nothing at all is under way, no base either. It may hold the
- * store: nothing is published, and all others wait, until it releases it.
+ * The same when nothing at all is under way, no base either. Both may hold the
+ * store: nothing is published, and all others wait, until it is released.
  */
 int pk_indicators_when_idle(struct pk_indicators *d, void (*go)(void *arg),
 			    void *arg);
@@ -170,11 +170,8 @@ struct pk_indicators_disk {
 
 void pk_indicators_disk(const struct pk_indicators *d,
 			struct pk_indicators_disk *out);
-/* As pk_disk_history() and pk_disk_load_at(); -ENOENT without a disk. */
-int pk_indicators_history(struct pk_indicators *d, pk_disk_history_fn *fn,
-			  void *arg);
-int pk_indicators_load_at(struct pk_indicators *d, uint64_t commit,
-			  struct pk_store **out);
+/* As pk_disk_reader(); -ENOENT without a disk. */
+int pk_indicators_reader(struct pk_indicators *d, struct pk_disk **out);
 
 /* --- the kernel ------------------------------------------------------------ */
 
@@ -213,9 +210,16 @@ int pk_indicators_pair(const struct pk_indicators *d, int kernel,
 /* --- counts ----------------------------------------------------------------- */
 
 uint64_t pk_indicators_hits(const struct pk_indicators *d, uint32_t slot);
-/* Over all slots, for the audit. */
-uint64_t pk_indicators_kernel_hits(const struct pk_indicators *d);
-uint64_t pk_indicators_user_hits(const struct pk_indicators *d);
+
+/* Sums over all slots, of no more than @max a call: 1 when there are others.
+ * Zeroed at first; of one instant only if nothing hits meanwhile. */
+struct pk_indicators_sums {
+	uint64_t kernel, user;
+	uint32_t slot; /* the next one */
+};
+int pk_indicators_sum_hits(const struct pk_indicators *d,
+			   struct pk_indicators_sums *sums, uint32_t max);
+
 /* Slots that the kernel can count; 0 without it. */
 uint32_t pk_indicators_kernel_slots(const struct pk_indicators *d);
 

@@ -272,17 +272,9 @@ void pk_indicators_disk(const struct pk_indicators *d,
 		out->log_bytes = pk_disk_log_bytes(d->disk.disk);
 }
 
-int pk_indicators_history(struct pk_indicators *d, pk_disk_history_fn *fn,
-			  void *arg)
+int pk_indicators_reader(struct pk_indicators *d, struct pk_disk **out)
 {
-	return d->disk.disk ? pk_disk_history(d->disk.disk, fn, arg) : 0;
-}
-
-int pk_indicators_load_at(struct pk_indicators *d, uint64_t commit,
-			  struct pk_store **out)
-{
-	return d->disk.disk ? pk_disk_load_at(d->disk.disk, commit, out)
-			    : -ENOENT;
+	return d->disk.disk ? pk_disk_reader(out, d->disk.disk) : -ENOENT;
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */

@@ -40,13 +40,16 @@ struct pk_indicators_kernel {
  */
 enum pk_base_state {
 	PK_BASE_NONE,
-	PK_BASE_BUILDING, /* the thread builds it, and copies it to its slot */
+	PK_BASE_BUILDING, /* the thread builds it, in its slot */
 	PK_BASE_GROWING,  /* the launcher makes a larger map for it */
 	PK_BASE_READY,
 };
 
 struct pk_indicators_base {
 	enum pk_base_state state;
+	int settling;	 /* READY, and the store is held to settle */
+	uint32_t cursor; /* of that */
+	struct event *turn;
 	int settled; /* READY, and the store's delta is over it */
 	struct pk_block block;
 	struct pk_image_shortage shortage;
@@ -139,6 +142,9 @@ void pk_publish_finish(struct pk_indicators *d, int err);
 /* It ended with @err: ask for more room and go on later, or finish. */
 void pk_publish_tried(struct pk_indicators *d, int err);
 const char *pk_publish_reason(int err);
+
+/* This thread has time: what the loop does comes first. */
+void pk_publish_yield(void);
 
 /* publish_base.c */
 int pk_base_init(struct pk_indicators *d);

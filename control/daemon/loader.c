@@ -52,6 +52,7 @@ static void free_load(struct pk_load *load)
 {
 	pk_store_free(load->fresh);
 	pk_guards_run_end(&load->guard);
+	pk_disk_close(load->disk);
 	free(load->memory);
 	free(load);
 }
@@ -319,7 +320,7 @@ static void write_now(void *arg)
 		return;
 	}
 	r->added = r->changed = r->withdrawn = 0;
-	load->cursor = (struct pk_diff_cursor){ 0 };
+	pk_load_merge_from(load);
 	load->phase = PK_LOAD_WRITING;
 	turn_soon(l);
 }
@@ -405,6 +406,22 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+static void commit_read(struct pk_loader *l, int err)
+{
+	struct pk_load *load = l->load;
+
+	if (err == -ENOENT)
+		fail(l, err,
+		     "commit %llu is not in history any more, or never "
+		     "was",
+		     (unsigned long long)load->job.commit);
+	else if (err)
+		fail(l, err, "commit %llu cannot be read: %s",
+		     (unsigned long long)load->job.commit, strerror(-err));
+	else
+		compare(l);
+}
+
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct pk_loader *l = arg;
@@ -417,6 +434,10 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 		return;
 	pk_load_read_end(l);
 	err = load->err;
+	if (load->job.kind == PK_LOAD_ROLLBACK) {
+		commit_read(l, err);
+		return;
+	}
 	if (err == -EBADMSG) {
 		load->result.broken = load->why;
 		finish(l, err);
@@ -429,25 +450,6 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	}
 	compare(l);
 	load->held = guard_feed(l);
-}
-
-static void load_at(void *arg)
-{
-	struct pk_loader *l = arg;
-	struct pk_load *load = l->load;
-	int err = pk_indicators_load_at(l->conf.indicators, load->job.commit,
-					&load->fresh);
-
-	if (err == -ENOENT)
-		fail(l, err,
-		     "commit %llu is not in history any more, or never "
-		     "was",
-		     (unsigned long long)load->job.commit);
-	else if (err)
-		fail(l, err, "commit %llu cannot be read: %s",
-		     (unsigned long long)load->job.commit, strerror(-err));
-	else
-		compare(l);
 }
 
 static int begin_delete(struct pk_loader *l)
@@ -469,7 +471,7 @@ static int begin(struct pk_loader *l)
 	case PK_LOAD_DELETE:
 		return begin_delete(l);
 	case PK_LOAD_ROLLBACK:
-		return pk_indicators_when_idle(l->conf.indicators, load_at, l);
+		return pk_load_read_commit(l);
 	default:
 		return pk_load_read(l);
 	}

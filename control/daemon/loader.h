@@ -5,7 +5,8 @@
  *	reading      a thread parses the bytes into a store of its own, through
  *	             the guards; nothing else knows of it
  *	comparing    what would change, in slices of the event loop
- *	writing      the store is held and changed, in slices; one commit
+ *	writing      the store is held and changed, in slices; one commit.
+ *	             What was read goes back to the system as it is written
  *	publishing   one switch makes it visible
  *
  * A failure before the commit changes nothing: room is reserved first, and a
@@ -27,7 +28,7 @@
 enum {
 	PK_LOADER_SAMPLES = 10,	   /* sentences, and changes of a kind */
 	PK_LOADER_REJECTED = 1000, /* refusals of a feed that are kept */
-	PK_LOADER_SLICE_US = 2000,
+	PK_LOADER_SLICE_US = 1000,
 };
 
 struct event_base;
@@ -120,6 +121,9 @@ struct pk_loader_conf {
 	struct event_base *base;
 	struct pk_indicators *indicators;
 	struct pk_guards *guards;
+	/* May be NULL. Told in the reading thread: @n of a job's bytes, from
+	 * @at on, are not looked at again. */
+	void (*spend)(const void *bytes, size_t at, size_t n);
 };
 
 int pk_loader_new(struct pk_loader **out, const struct pk_loader_conf *conf);

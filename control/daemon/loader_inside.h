@@ -14,6 +14,7 @@ struct event;
 
 struct pk_load {
 	struct pk_load_job job;
+	const struct pk_guards *guards;
 	char feed[PK_FEED_NAME_MAX + 1];
 	char name[128];
 	enum pk_load_phase phase;
@@ -31,12 +32,15 @@ struct pk_load {
 	int cancel;    /* atomic: it shall end */
 	uint64_t read; /* atomic: bytes so far */
 	int err;
+	void (*spend)(const void *bytes, size_t at, size_t n);
 	struct pk_guard_run guard;
+	struct pk_disk *disk; /* ROLLBACK: a reader */
 	struct pk_load_memory *memory;
 
 	/* the slices */
 	int held; /* a guard refuses the feed: -EPERM */
 	struct pk_diff_cursor cursor;
+	int adds_alone; /* the walk that writes has withdrawn */
 	uint64_t needs; /* canonical bytes of what is added */
 	unsigned sampled[3];
 };
@@ -50,12 +54,16 @@ struct pk_loader {
 	struct pk_load_memory *memory[PK_FEEDS_MAX];
 };
 
-/* loader_read.c: start the thread; it writes to l->fd at its end. */
+/* loader_read.c: start the thread, for a feed or for the store of a commit; it
+ * writes to l->fd at its end. */
 int pk_load_read(struct pk_loader *l);
+int pk_load_read_commit(struct pk_loader *l);
 /* Join it, and say what it found. */
 void pk_load_read_end(struct pk_loader *l);
 
-/* loader_merge.c: one slice. 1: more; 0: done; or -errno. */
+/* loader_merge.c: where a walk that writes begins; one slice. 1: more; 0: done;
+ * or -errno. */
+void pk_load_merge_from(struct pk_load *load);
 int pk_load_compare(struct pk_loader *l);
 int pk_load_merge(struct pk_loader *l);
 

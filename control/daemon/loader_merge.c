@@ -112,6 +112,37 @@ static int on_merge(void *arg, enum pk_diff what,
 	return err == -EEXIST ? 0 : err;
 }
 
+/*
+ * What is withdrawn goes first: then what was read is needed only once more, and
+ * its memory goes back while the store's grows. A rollback speaks of all feeds:
+ * a value that goes from one to another must not die in between.
+ */
+void pk_load_merge_from(struct pk_load *load)
+{
+	load->cursor = (struct pk_diff_cursor){ 0 };
+	if (load->job.kind == PK_LOAD_REPLACE)
+		load->cursor.stage = PK_DIFF_WITHDRAWS;
+	load->adds_alone = 0;
+}
+
+/* After pk_store_diff(), which returned @more. */
+static int goes_on(struct pk_load *load, int more)
+{
+	struct pk_diff_cursor *c = &load->cursor;
+	int writes = load->phase == PK_LOAD_WRITING;
+
+	if (load->job.kind == PK_LOAD_ADD || load->adds_alone) {
+		if (writes && c->stage == PK_DIFF_ADDS)
+			pk_store_spend(load->fresh, c->slot);
+		return c->stage == PK_DIFF_ADDS;
+	}
+	if (more || !writes || load->job.kind != PK_LOAD_REPLACE)
+		return more;
+	*c = (struct pk_diff_cursor){ .stage = PK_DIFF_ADDS };
+	load->adds_alone = 1;
+	return 1;
+}
+
 static int step(struct pk_loader *l, pk_diff_fn *fn)
 {
 	struct pk_load *load = l->load;
@@ -120,12 +151,14 @@ static int step(struct pk_loader *l, pk_diff_fn *fn)
 		(struct pk_store *)pk_indicators_store(l->conf.indicators);
 	uint16_t feed = load->job.kind == PK_LOAD_ROLLBACK ? PK_ALL_FEEDS
 							   : load->number;
+	int err;
 
 	if (fn == on_compare && load->job.kind != PK_LOAD_ROLLBACK &&
 	    !load->has_feed)
 		return compare_new(l);
-	return pk_store_diff(store, load->fresh, feed, &load->cursor, STEP, fn,
-			     l);
+	err = pk_store_diff(store, load->fresh, feed, &load->cursor, STEP, fn,
+			    l);
+	return err < 0 ? err : goes_on(load, err);
 }
 
 static int slice(struct pk_loader *l, pk_diff_fn *fn)

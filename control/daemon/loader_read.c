@@ -84,6 +84,8 @@ static int push_all(struct reading *r, struct pk_feed *feed)
 		if (r->full)
 			return r->full;
 		reserve(r, feed);
+		if (l->spend)
+			l->spend(bytes, at, n);
 		at += n;
 		__atomic_store_n(&l->read, at, __ATOMIC_RELAXED);
 	}
@@ -99,8 +101,10 @@ static int parse(struct pk_load *l)
 					   .arg = &r };
 	struct pk_feed *feed;
 	const char *broken;
-	int err = pk_feed_open(&feed, &l->job.options, 0, &sink);
+	int err = pk_guards_run_begin(l->guards, &l->guard);
 
+	if (!err)
+		err = pk_feed_open(&feed, &l->job.options, 0, &sink);
 	if (err)
 		return err;
 	err = push_all(&r, feed);
@@ -126,7 +130,12 @@ static void *run(void *arg)
 	uint64_t one = 1;
 
 	free(arg);
-	e.load->err = parse(e.load);
+	pk_publish_yield();
+	if (e.load->disk)
+		e.load->err = pk_disk_load_at(e.load->disk, e.load->job.commit,
+					      &e.load->fresh);
+	else
+		e.load->err = parse(e.load);
 	while (write(e.fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	return NULL;
@@ -138,6 +147,7 @@ static int prepare(struct pk_loader *l)
 	uint64_t seed = pk_store_seed(pk_indicators_store(l->conf.indicators));
 	int err = pk_guards_run(l->conf.guards, &load->guard);
 
+	load->guards = l->conf.guards;
 	if (!err)
 		err = pk_store_new(&load->fresh, seed);
 	if (!err)
@@ -152,15 +162,12 @@ static int prepare(struct pk_loader *l)
 	return err < 0 ? err : 0;
 }
 
-int pk_load_read(struct pk_loader *l)
+static int start(struct pk_loader *l)
 {
 	struct pk_load *load = l->load;
-	struct ending *e;
-	int err = prepare(l);
+	struct ending *e = malloc(sizeof(*e));
+	int err;
 
-	if (err)
-		return err;
-	e = malloc(sizeof(*e));
 	if (!e)
 		return -ENOMEM;
 	*e = (struct ending){ load, l->fd };
@@ -171,6 +178,20 @@ int pk_load_read(struct pk_loader *l)
 	else
 		load->reading = 1;
 	return -err;
+}
+
+int pk_load_read(struct pk_loader *l)
+{
+	int err = prepare(l);
+
+	return err ? err : start(l);
+}
+
+int pk_load_read_commit(struct pk_loader *l)
+{
+	int err = pk_indicators_reader(l->conf.indicators, &l->load->disk);
+
+	return err ? err : start(l);
 }
 
 /* What was refused is remembered with the feed, as small as it is. */
@@ -193,5 +214,6 @@ void pk_load_read_end(struct pk_loader *l)
 	__atomic_store_n(&load->cancel, 1, __ATOMIC_RELAXED);
 	pthread_join(load->thread, NULL);
 	load->reading = 0;
-	keep_memory(load);
+	if (load->memory)
+		keep_memory(load);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -10,11 +11,18 @@
 #include "control/daemon/indicators_inside.h"
 #include "control/log.h"
 
+enum { BACKGROUND_NICE = 10 };
+
 void pk_publish_flush_later(struct pk_indicators *d)
 {
 	const struct timeval now = { 0, 0 };
 
 	event_add(d->flush, &now);
+}
+
+void pk_publish_yield(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 }
 
 const char *pk_publish_reason(int err)
@@ -181,7 +189,8 @@ static int is_building(const struct pk_indicators *d)
 /* So many changes are behind the base that is built: let it come first. */
 static int is_free(const struct pk_indicators *d)
 {
-	return !d->held && !(is_building(d) && d->behind > PK_CHANGES_BEHIND);
+	return !d->held && !d->built.settling &&
+	       !(is_building(d) && d->behind > PK_CHANGES_BEHIND);
 }
 
 static int is_idle(const struct pk_indicators *d)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -9,16 +10,25 @@
 #include "control/daemon/indicators_inside.h"
 #include "control/log.h"
 
+enum {
+	SETTLE = 1 << 14, /* slots between two looks at the clock */
+	SETTLE_US = 1000, /* of the loop at a time */
+};
+
 /* In the thread: the store is frozen, the idle base slots are ours. */
 static void *build(void *arg)
 {
 	struct pk_indicators *d = arg;
 	struct pk_indicators_base *b = &d->built;
+	struct pk_block_place place;
 	uint64_t one = 1;
 	int err = 0;
 
+	pk_publish_yield();
 	if (!b->block.lines)
-		err = pk_builder_base(d->store, &b->block);
+		err = pk_images_place(d->images, &place);
+	if (!err && !b->block.lines)
+		err = pk_builder_base_at(d->store, &place, &b->block);
 	if (!err)
 		err = pk_images_prepare(d->images, &b->block, &b->shortage);
 	b->result = err;
@@ -103,14 +113,51 @@ void pk_base_start(struct pk_indicators *d)
 	start_thread(d);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * What was withdrawn leaves the store's index, each with a cold line: for
+ * millions that takes longer than the loop may be away. 1 when it goes on.
+ */
+static int settle_some(struct pk_indicators *d)
+{
+	struct pk_indicators_base *b = &d->built;
+	uint64_t until = now_us() + SETTLE_US;
+	const struct timeval now = { 0, 0 };
+	int more;
+
+	do
+		more = pk_store_settle_some(d->store, &b->cursor, SETTLE);
+	while (more && now_us() < until);
+	b->settling = more;
+	if (more)
+		event_add(b->turn, &now);
+	return more;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pk_base_publish(arg);
+}
+
 void pk_base_publish(struct pk_indicators *d)
 {
 	struct pk_indicators_base *b = &d->built;
 	int err = 0;
 
+	if (!b->settled && settle_some(d))
+		return;
 	if (!b->settled) {
-		pk_store_settle(d->store);
 		b->settled = 1;
+		b->cursor = 0;
 		d->overflow = 0;
 	}
 	if (!d->delta.lines)
@@ -145,7 +192,8 @@ int pk_base_init(struct pk_indicators *d)
 		return -errno;
 	b->done = event_new(d->conf.base, b->fd, EV_READ | EV_PERSIST, on_done,
 			    d);
-	return b->done && !event_add(b->done, NULL) ? 0 : -ENOMEM;
+	b->turn = evtimer_new(d->conf.base, on_turn, d);
+	return b->turn && b->done && !event_add(b->done, NULL) ? 0 : -ENOMEM;
 }
 
 void pk_base_fini(struct pk_indicators *d)
@@ -156,6 +204,8 @@ void pk_base_fini(struct pk_indicators *d)
 		pthread_join(b->thread, NULL);
 	if (b->done)
 		event_free(b->done);
+	if (b->turn)
+		event_free(b->turn);
 	if (b->fd >= 0)
 		close(b->fd);
 	pk_block_free(&b->block);

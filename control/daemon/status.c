@@ -332,7 +332,7 @@ struct json_object *pk_status_json(const struct pk_daemon *d)
 		free(plane);
 		return NULL;
 	}
-	pk_daemon_snapshot(d, &a, plane, 0);
+	pk_daemon_snapshot(d, &a, plane, NULL);
 	add_head(o, d);
 	add_interfaces(o, d);
 	add_ports(o, d, &a);

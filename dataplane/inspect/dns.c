@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { HEADER_BYTES = 12, TYPE_CLASS_BYTES = 4, LABEL_TYPE_BITS = 0xc0 };
-
 static uint16_t be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
@@ -18,85 +16,46 @@ static void read_header(const uint8_t *msg, struct pk_dns *out)
 	out->questions = be16(msg + 4);
 }
 
-static int bad_label(uint8_t length)
-{
-	return (length & LABEL_TYPE_BITS) == LABEL_TYPE_BITS
-		       ? PK_DNS_POINTER
-		       : PK_DNS_LABEL_TYPE;
-}
-
-/*
- * Walk the labels at @p, of which @left bytes may be read. The length of the
- * name decides before the end of the message: both are looked at before a
- * label is stepped over, so nothing behind either is touched.
- */
-static int measure_name(const uint8_t *p, uint32_t left, struct pk_dns *out)
-{
-	uint32_t at = 0;
-
-	for (;;) {
-		if (at >= left)
-			return PK_DNS_SHORT;
-		if (p[at] & LABEL_TYPE_BITS)
-			return bad_label(p[at]);
-		if (p[at] == 0)
-			break;
-		at += 1U + p[at];
-		/* The root byte, still to come, counts. */
-		if (at + 1 > PK_DNS_NAME_MAX)
-			return PK_DNS_NAME_LENGTH;
-		out->labels++;
-	}
-	out->name_len = (uint16_t)(at + 1);
-	return PK_DNS_OK;
-}
-
 /* Length bytes are below 64 and so no letters: no need to tell them apart. */
-static void copy_folded(uint8_t *to, const uint8_t *from, uint32_t n)
+static void copy_folded(struct pk_dns *out, const uint8_t *name)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t upper = (uint8_t)(from[i] - 'A') < 26;
+	memcpy(out->name, name, out->name_len);
+	for (uint32_t at = 0; at < out->name_len; at += 8) {
+		uint64_t word;
 
-		to[i] = (uint8_t)(from[i] | upper << 5);
+		memcpy(&word, out->name + at, 8);
+		word = pk_fold_word(word);
+		memcpy(out->name + at, &word, 8);
 	}
 }
 
-static int read_question(const uint8_t *p, uint32_t left, struct pk_dns *out)
+static void take_question(struct pk_dns *out, const uint8_t *name,
+			  const struct pk_question *q)
 {
-	int reason = measure_name(p, left, out);
-
-	if (reason == PK_DNS_OK && left - out->name_len < TYPE_CLASS_BYTES)
-		reason = PK_DNS_SHORT;
-	if (reason != PK_DNS_OK) {
-		out->labels = 0;
-		out->name_len = 0;
-		return reason;
-	}
-	copy_folded(out->name, p, out->name_len);
-	out->qtype = be16(p + out->name_len);
-	out->qclass = be16(p + out->name_len + 2);
-	return PK_DNS_OK;
+	out->name_len = q->name_len;
+	out->labels = q->labels;
+	copy_folded(out, name);
+	out->qtype = be16(name + q->name_len);
+	out->qclass = be16(name + q->name_len + 2);
 }
 
 int pk_dns_question(const uint8_t *msg, uint32_t len, struct pk_dns *out)
 {
-	int reason = PK_DNS_SHORT;
+	struct pk_question q;
+	int reason = pk_dns_read(msg, len, &q);
 
 	memset(out, 0, sizeof(*out));
-	if (len >= HEADER_BYTES) {
-		read_header(msg, out);
-		reason = PK_DNS_NO_QUESTION;
-	}
-	if (out->questions)
-		reason = read_question(msg + HEADER_BYTES, len - HEADER_BYTES,
-				       out);
 	out->reason = (uint8_t)reason;
+	if (len >= PK_DNS_HEADER)
+		read_header(msg, out);
+	if (reason == PK_DNS_OK)
+		take_question(out, msg + PK_DNS_HEADER, &q);
 	return reason;
 }
 
 const char *pk_dns_reason_text(int reason)
 {
-#define PK_DNS_TEXT(name, text) text,
+#define PK_DNS_TEXT(name, counter, text) text,
 	static const char *const texts[] = { PK_DNS_REASONS(PK_DNS_TEXT) };
 #undef PK_DNS_TEXT
 

@@ -9,6 +9,7 @@
 #include "bpf/flow.h"
 #include "dataplane/inspect/dns.h"
 #include "dataplane/inspect/flows.h"
+#include "dataplane/inspect/reassembly.h"
 #include "ioc/image/lookup.h"
 #include "ioc/name.h"
 
@@ -27,12 +28,28 @@ struct pk_stage {
 	struct pk_stage_conf conf;
 	struct pk_stage_counters *count;
 	struct pk_flows *flows;
+	struct pk_reassembly *reassembly;
 	struct waiting waiting;
 	int64_t offset_ns; /* from the lines' clock to real time */
 	uint64_t seq;
 };
 
 static void export_flow(void *arg, const struct pk_flow *flow);
+static void datagram_hit(void *arg, const struct pk_hit *h);
+
+static int open_reassembly(struct pk_stage *s)
+{
+	const struct pk_reassembly_conf conf = {
+		.images = s->conf.images,
+		.stats = s->count,
+		.seed = s->conf.uplink.seed,
+		.in_order = s->conf.lossless,
+		.hit = datagram_hit,
+		.arg = s,
+	};
+
+	return pk_reassembly_new(&s->reassembly, &conf);
+}
 
 int pk_stage_new(struct pk_stage **out, const struct pk_stage_conf *conf)
 {
@@ -45,6 +62,8 @@ int pk_stage_new(struct pk_stage **out, const struct pk_stage_conf *conf)
 	s->count = conf->stats;
 	err = pk_flows_new(&s->flows, &conf->uplink.flow, conf->uplink.seed,
 			   conf->stats);
+	if (!err)
+		err = open_reassembly(s);
 	if (err) {
 		pk_stage_free(s);
 		return err;
@@ -59,6 +78,7 @@ void pk_stage_free(struct pk_stage *s)
 	if (!s)
 		return;
 	pk_flows_free(s->flows);
+	pk_reassembly_free(s->reassembly);
 	free(s->waiting.hit);
 	free(s);
 }
@@ -119,7 +139,11 @@ static int by_frame(const void *a, const void *b)
 		return x->head.seen_ns < y->head.seen_ns ? -1 : 1;
 	if (x->head.frame != y->head.frame)
 		return x->head.frame < y->head.frame ? -1 : 1;
-	return (int)x->role - (int)y->role;
+	if (x->role != y->role)
+		return (int)x->role - (int)y->role;
+	if (x->depth != y->depth)
+		return (int)x->depth - (int)y->depth;
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
 /* Release the waiting hits seen before @end_ns, in order. */
@@ -203,71 +227,92 @@ static void take_hit(struct pk_stage *s, const struct pk_hit_event *e)
 	send_hit(s, &h);
 }
 
-/* --- samples: DNS questions -------------------------------------------------- */
-
-static void count_dns(struct pk_stage *s, int reason)
+/* What only a whole datagram shows. */
+static void datagram_hit(void *arg, const struct pk_hit *h)
 {
-	if (reason == PK_DNS_NO_QUESTION)
-		s->count->dns_no_question++;
-	else if (reason == PK_DNS_SHORT)
-		s->count->dns_short++;
-	else
-		s->count->dns_bad_name++;
+	struct pk_stage *s = arg;
+	struct pk_hit hit = *h;
+
+	s->count->frag_hits++;
+	pk_images_hit(s->conf.images, h->slot);
+	hit.head.seen_ns += (uint64_t)s->offset_ns;
+	send_hit(s, &hit);
 }
 
+/* --- samples: DNS questions -------------------------------------------------- */
+
 static void name_hit(struct pk_stage *s, const struct pk_sample_event *e,
-		     const struct pk_dns *dns, const struct pk_view *v,
-		     uint32_t slot)
+		     const struct pk_dns *dns)
 {
 	struct pk_hit h = { 0 };
 
-	s->count->name_hits++;
-	pk_images_hit(s->conf.images, slot);
 	h.head.seen_ns = e->time_ns + (uint64_t)s->offset_ns;
 	h.head.frame = e->frame;
-	h.generation = v->generation;
-	h.slot = slot;
+	h.generation = e->generation;
+	h.slot = e->slot;
 	h.role = PK_ROLE_DNS_QUESTION;
 	h.packet = e->packet;
-	h.text_len = (uint16_t)dns->name_len;
+	h.text_len = dns->name_len;
 	memcpy(h.text, dns->name, dns->name_len);
 	send_hit(s, &h);
+}
+
+/* A question that no worker judged: it is counted here as well. */
+static void look_up_name(struct pk_stage *s, const struct pk_sample_event *e,
+			 const struct pk_dns *dns)
+{
+	struct pk_sample_event found = *e;
+	struct pk_view v;
+
+	s->count->names_looked_up++;
+	if (!s->conf.images)
+		return;
+	pk_images_view(s->conf.images, &v);
+	found.generation = v.generation;
+	found.slot = pk_name_find(&v, dns->name, NULL);
+	if (!found.slot)
+		return;
+	s->count->names_found++;
+	pk_images_hit(s->conf.images, found.slot);
+	name_hit(s, &found, dns);
 }
 
 static void look_into_dns(struct pk_stage *s, const struct pk_sample_event *e,
 			  const uint8_t *msg, uint32_t len)
 {
 	struct pk_dns dns;
-	struct pk_view v;
-	uint32_t slot;
-	int reason = pk_dns_question(msg, len, &dns);
 
-	s->count->dns_messages++;
-	if (reason != PK_DNS_OK) {
-		count_dns(s, reason);
-		return;
+	s->count->names_in++;
+	if (pk_dns_question(msg, len, &dns) != PK_DNS_OK) {
+		s->count->names_bad++;
+	} else if (e->why == PK_SAMPLE_NAME) {
+		s->count->names_given++;
+		name_hit(s, e, &dns);
+	} else {
+		look_up_name(s, e, &dns);
 	}
-	s->count->dns_names++;
-	if (!s->conf.images)
-		return;
-	pk_images_view(s->conf.images, &v);
-	slot = pk_name_find(&v, dns.name, NULL);
-	if (slot)
-		name_hit(s, e, &dns, &v, slot);
 }
 
-/* Every sample is a DNS message; one without bytes is a short one. */
+/* A message in a sample; one without bytes is a short one. */
+static void take_dns(struct pk_stage *s, const struct pk_sample_event *e,
+		     const uint8_t *frame)
+{
+	const struct pk_packet *p = &e->packet;
+	uint32_t at = p->payload_off + pk_dns_prefix(p);
+	uint32_t most = pk_dns_bytes(p, e->caplen), prefix = pk_dns_prefix(p);
+
+	look_into_dns(s, e, frame + at, most > prefix ? most - prefix : 0);
+}
+
 static void take_sample(struct pk_stage *s, const struct pk_sample_event *e,
 			const uint8_t *frame)
 {
-	const struct pk_packet *p = &e->packet;
-	uint32_t at = p->payload_off < e->caplen ? p->payload_off : e->caplen;
-	uint32_t len = e->caplen - at;
-
 	s->count->samples_in++;
-	if (len > p->payload_len)
-		len = p->payload_len;
-	look_into_dns(s, e, frame + at, len);
+	if (e->why == PK_SAMPLE_FRAGMENT) {
+		pk_reassembly_sample(s->reassembly, e);
+		return;
+	}
+	take_dns(s, e, frame);
 }
 
 /* --- events in --------------------------------------------------------------- */
@@ -318,6 +363,7 @@ void pk_stage_close(struct pk_stage *s, uint32_t tick, int64_t real_offset_ns)
 	uint64_t end_ns = pk_tick_start(tick) + (uint64_t)real_offset_ns;
 
 	s->offset_ns = real_offset_ns;
+	pk_reassembly_close(s->reassembly, tick);
 	pk_flows_close(s->flows, tick);
 	release(s, end_ns);
 	mark(s, PK_RECORD_MARK, end_ns);
@@ -325,6 +371,7 @@ void pk_stage_close(struct pk_stage *s, uint32_t tick, int64_t real_offset_ns)
 
 void pk_stage_drain(struct pk_stage *s)
 {
+	pk_reassembly_drain(s->reassembly);
 	pk_flows_drain(s->flows);
 	release(s, UINT64_MAX);
 	if (s->conf.uplink.replay)

@@ -6,13 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/dns.h"
 #include "bpf/flow.h"
 #include "bpf/match.h"
+#include "bpf/outer.h"
 #include "bpf/parse.h"
 #include "dataplane/inspect/stage.h"
 #include "ioc/image/lookup.h"
 
-enum { LOST = -1 };
+enum { LOST = -1, OUTER_ENDS = 2 * PK_OUTERS * PK_BURST };
+
+/* What was met, and where. */
+struct hit {
+	uint64_t generation;
+	uint32_t slot;
+	uint8_t role;
+	uint8_t depth;
+};
 
 struct pk_worker {
 	struct pk_worker_conf conf;
@@ -27,6 +37,10 @@ struct pk_worker {
 	uint32_t dst[PK_BURST];
 	uint64_t hash[PK_BURST];
 	struct pk_endpoint end[2 * PK_BURST];
+	struct pk_endpoint outer_end[OUTER_ENDS];
+	uint32_t outer_slot[OUTER_ENDS]; /* valid if there are tunnels */
+	uint16_t outer_at[PK_BURST];	 /* a packet's first one */
+	uint64_t outers[PK_OUTER_TAGS];
 	struct pk_sample_event sample;
 	uint8_t sample_bytes[PK_SAMPLE_BYTES];
 };
@@ -97,18 +111,22 @@ static void hand_on_line(struct pk_worker *w, const struct pk_flow_line *line)
 }
 
 static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
-		       uint32_t i, uint8_t role, uint64_t generation)
+		       uint32_t i, const struct hit *hit)
 {
+	const struct pk_decode *d = &w->decode[i];
 	struct pk_hit_event e = {
 		.head = { PK_EVENT_HIT, PK_ABI_VERSION, sizeof(e) },
 		.time_ns = f->time_ns,
 		.frame = f->number,
-		.generation = generation,
-		.slot = role == PK_ROLE_SOURCE ? w->src[i] : w->dst[i],
-		.role = role,
-		.packet = w->decode[i].packet,
+		.generation = hit->generation,
+		.slot = hit->slot,
+		.role = hit->role,
+		.depth = hit->depth,
+		.packet = d->packet,
 	};
 
+	if (hit->depth < d->packet.depth)
+		pk_outer_packet(&e.packet, d, hit->depth);
 	w->count->hit_offered++;
 	if (push(w, w->conf.alerts, &e, sizeof(e)) == LOST) {
 		w->count->hit_ring_full++;
@@ -119,12 +137,16 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 }
 
 static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
-			uint32_t i, uint8_t why)
+			uint32_t i, const struct reason *r)
 {
+	struct pk_ring *ring =
+		r->why == PK_SAMPLE_NAME ? w->conf.alerts : w->conf.events;
 	struct pk_sample_event *e = &w->sample;
 	uint32_t caplen = f->readable;
 
 	w->count->sample_offered++;
+	if (caplen > r->bytes)
+		caplen = r->bytes;
 	if (caplen > PK_SAMPLE_BYTES)
 		caplen = PK_SAMPLE_BYTES;
 	e->head.type = PK_EVENT_SAMPLE;
@@ -134,13 +156,17 @@ static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
 	e->frame = f->number;
 	e->caplen = caplen;
 	e->frame_len = f->len;
-	e->why = why;
+	e->generation = r->generation;
+	e->slot = r->slot;
+	e->why = r->why;
 	e->packet = w->decode[i].packet;
 	memcpy(w->sample_bytes, f->data, caplen);
-	if (push(w, w->conf.events, e, e->head.len) == LOST)
+	if (push(w, ring, e, e->head.len) == LOST) {
 		w->count->sample_ring_full++;
-	else
-		w->count->sample_submitted++;
+		return;
+	}
+	w->count->sample_submitted++;
+	pk_ring_wake(ring);
 }
 
 static void send_mark(struct pk_worker *w, uint64_t time_ns)
@@ -193,24 +219,45 @@ static void count_hits(struct pk_worker *w, uint32_t i)
 	}
 }
 
+/* Both ends of a pair, the source first. */
+static void add_ends(struct pk_endpoint *to, const struct pk_flow_key *key)
+{
+	int ports = pk_names_ports(key->proto);
+
+	to[0] = (struct pk_endpoint){ &key->src,
+				      ports ? key->sport : PK_NO_PORT };
+	to[1] = (struct pk_endpoint){ &key->dst,
+				      ports ? key->dport : PK_NO_PORT };
+}
+
 /* Returns how many ends the burst's packets have; @of names their packets. */
 static uint32_t gather_ends(struct pk_worker *w, uint32_t n, uint8_t *of)
 {
 	uint32_t ends = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct pk_flow_key *key = &w->decode[i].packet.key;
-		int ports = pk_names_ports(key->proto);
+		const struct pk_packet *p = &w->decode[i].packet;
 
-		if (!(w->decode[i].packet.layers & PK_HAS_IP))
+		if (!(p->layers & PK_HAS_IP))
 			continue;
 		of[ends / 2] = (uint8_t)i;
-		w->end[ends++] =
-			(struct pk_endpoint){ &key->src,
-					      ports ? key->sport : PK_NO_PORT };
-		w->end[ends++] =
-			(struct pk_endpoint){ &key->dst,
-					      ports ? key->dport : PK_NO_PORT };
+		add_ends(&w->end[ends], &p->key);
+		ends += 2;
+	}
+	return ends;
+}
+
+/* The same for the tunnels around them. */
+static uint32_t gather_outers(struct pk_worker *w, uint32_t n)
+{
+	uint32_t ends = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pk_decode *d = &w->decode[i];
+
+		w->outer_at[i] = (uint16_t)ends;
+		for (uint32_t k = 0; k < d->packet.depth; k++, ends += 2)
+			add_ends(&w->outer_end[ends], &d->outer[k]);
 	}
 	return ends;
 }
@@ -231,6 +278,9 @@ static void look_up(struct pk_worker *w, const struct pk_view *v, uint32_t n)
 		w->dst[i] = slot[k + 1];
 		count_hits(w, i);
 	}
+	ends = gather_outers(w, n);
+	if (ends)
+		pk_lookup_endpoints(v, w->outer_end, ends, w->outer_slot);
 }
 
 /* --- flow ----------------------------------------------------------------- */
@@ -256,6 +306,7 @@ static void count_flow(struct pk_worker *w, const struct pk_worker_frame *f,
 			 (w->dst[i] ? PK_HIT_DST : 0),
 		.gen = (uint16_t)generation,
 	};
+	struct hit hit = { .generation = generation, .depth = p->depth };
 	uint32_t tick = pk_tick(f->time_ns);
 	uint8_t report;
 
@@ -267,10 +318,94 @@ static void count_flow(struct pk_worker *w, const struct pk_worker_frame *f,
 		pk_flow_start(line, &p->key, tick);
 	}
 	report = pk_flow_add(line, &step);
+	hit.slot = w->src[i];
+	hit.role = PK_ROLE_SOURCE;
 	if (report & PK_HIT_SRC)
-		report_hit(w, f, i, PK_ROLE_SOURCE, generation);
+		report_hit(w, f, i, &hit);
+	hit.slot = w->dst[i];
+	hit.role = PK_ROLE_DESTINATION;
 	if (report & PK_HIT_DST)
-		report_hit(w, f, i, PK_ROLE_DESTINATION, generation);
+		report_hit(w, f, i, &hit);
+}
+
+/* --- the tunnels around the packet ------------------------------------------ */
+
+static void meet_outer(struct pk_worker *w, const struct pk_worker_frame *f,
+		       uint32_t i, const struct hit *hit)
+{
+	uint64_t subject =
+		pk_outer_subject(w->hash[i], hit->slot, hit->role, hit->depth);
+	uint64_t tag =
+		pk_outer_tag(subject, hit->generation, pk_tick(f->time_ns));
+
+	w->count->hit_packets_outer++;
+	pk_images_hit(w->conf.images, hit->slot);
+	if (pk_outer_is_new(&w->outers[pk_outer_place(subject)], tag))
+		report_hit(w, f, i, hit);
+}
+
+static void meet_outers(struct pk_worker *w, const struct pk_worker_frame *f,
+			uint32_t i, uint64_t generation)
+{
+	const uint32_t *slot = &w->outer_slot[w->outer_at[i]];
+	uint32_t ends = 2U * w->decode[i].packet.depth;
+
+	for (uint32_t k = 0; k < ends; k++) {
+		struct hit hit = {
+			.generation = generation,
+			.slot = slot[k],
+			.role = k % 2 ? PK_ROLE_DESTINATION : PK_ROLE_SOURCE,
+			.depth = (uint8_t)(k / 2),
+		};
+
+		if (hit.slot)
+			meet_outer(w, f, i, &hit);
+	}
+}
+
+/* --- DNS questions --------------------------------------------------------- */
+
+/* Read a message where it lies, as far as the frame is there. */
+static int read_question(const struct pk_worker_frame *f,
+			 const struct pk_packet *p, struct pk_question *q)
+{
+	uint32_t prefix = pk_dns_prefix(p);
+	uint32_t len = pk_dns_bytes(p, f->len);
+	uint32_t there = pk_dns_bytes(p, f->readable);
+	int reason = pk_dns_payload(f->data + p->payload_off + prefix, there,
+				    prefix, q);
+
+	return there < len ? pk_dns_cut_reason(reason, there) : reason;
+}
+
+/*
+ * A listed question goes to the stage as an alert; one that is too deep to be
+ * judged here goes as any other sample. The rest stay.
+ */
+static void judge_dns(struct pk_worker *w, const struct pk_view *v,
+		      const struct pk_worker_frame *f, uint32_t i)
+{
+	const struct pk_packet *p = &w->decode[i].packet;
+	struct reason r = { .why = PK_SAMPLE_DEEP };
+	struct pk_question q;
+	int reason = read_question(f, p, &q);
+
+	if (reason == PK_DNS_OK && w->conf.images) {
+		r.slot = pk_dns_find(
+			v, f->data + p->payload_off + pk_dns_prefix(p), &q);
+		reason = q.reason;
+	}
+	pk_dns_count(w->count, reason);
+	if (!r.slot && reason != PK_DNS_DEEP)
+		return;
+	r.bytes = pk_dns_frame_bytes(p, &q);
+	if (r.slot) {
+		w->count->dns_listed++;
+		pk_images_hit(w->conf.images, r.slot);
+		r.why = PK_SAMPLE_NAME;
+		r.generation = v->generation;
+	}
+	send_sample(w, f, i, &r);
 }
 
 /* --- the burst ------------------------------------------------------------- */
@@ -315,8 +450,14 @@ void pk_worker_burst(struct pk_worker *w, const struct pk_worker_frame *frames,
 			continue;
 		w->count->no_image += !w->conf.images;
 		count_flow(w, &frames[i], i, generation);
-		if (pk_wants_sample(&w->decode[i].packet))
-			send_sample(w, &frames[i], i, PK_SAMPLE_DEEP);
+		if (w->conf.images && w->decode[i].packet.depth)
+			meet_outers(w, &frames[i], i, generation);
+		if (pk_is_dns(&w->decode[i].packet))
+			judge_dns(w, &v, &frames[i], i);
+		if (w->decode[i].packet.layers & PK_IS_FRAGMENT)
+			send_sample(w, &frames[i], i,
+				    &(struct reason){ PK_SAMPLE_FRAGMENT,
+						      PK_SAMPLE_BYTES, 0, 0 });
 	}
 	begin_tick(w, frames[n - 1].time_ns);
 	pk_ring_wake(w->conf.events);

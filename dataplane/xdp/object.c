@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/outer.h"
 #include "bpf/picket.skel.h"
 #include "dataplane/xdp/object_private.h"
 
@@ -145,6 +146,7 @@ struct picket *pk_xdp_open_skeleton(const struct pk_xdp *x)
 	bpf_map__set_max_entries(skel->maps.counters, x->cpus);
 	bpf_map__set_max_entries(skel->maps.lines, x->cpus * PK_FLOW_LINES);
 	bpf_map__set_max_entries(skel->maps.cpus, x->cpus);
+	bpf_map__set_max_entries(skel->maps.outers, x->cpus * PK_OUTER_TAGS);
 	bpf_map__set_max_entries(skel->maps.timers, x->cpus);
 	bpf_map__set_max_entries(skel->maps.alerts, x->cpus);
 	bpf_map__set_max_entries(skel->maps.events, x->cpus);

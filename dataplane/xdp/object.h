@@ -33,6 +33,7 @@
 	_(counters) /* struct pk_plane_counters per CPU, mmapable */           \
 	_(lines)    /* struct pk_flow_line, PK_FLOW_LINES per CPU, mmapable */ \
 	_(cpus)	    /* per CPU: clock, scratch */                              \
+	_(outers)   /* u64 tags, PK_OUTER_TAGS per CPU: bpf/outer.h */         \
 	_(timers)   /* per CPU: the sweep's timer */                           \
 	_(images)   /* outer array of image slots */                           \
 	_(alerts)   /* outer array of ring buffers, one a CPU */               \

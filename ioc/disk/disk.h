@@ -26,7 +26,8 @@
  * logs since the oldest of them: what is older is gone from the history.
  *
  * Wall time, who asks, seed and the system's calls are arguments. One thread,
- * but for pk_disk_snapshot_write() and pk_disk_sync(). Sentences go to the say function given.
+ * but for pk_disk_snapshot_write(), pk_disk_sync() and pk_disk_reader().
+ * Sentences go to the say function given.
  */
 #ifndef PK_IOC_DISK_H
 #define PK_IOC_DISK_H
@@ -180,6 +181,13 @@ int pk_disk_load_at(struct pk_disk *d, uint64_t commit,
  * returned. 0 at the end, -ENOMEM, -EIO. At most 100000. */
 typedef int pk_disk_history_fn(void *arg, const struct pk_disk_commit *c);
 int pk_disk_history(struct pk_disk *d, pk_disk_history_fn *fn, void *arg);
+
+/*
+ * What another thread reads with, while @d goes on: pk_disk_load_at() and
+ * pk_disk_history() of the commits up to now, and pk_disk_close(), alone. The
+ * say function is called in that thread, too. 0 or -ENOMEM.
+ */
+int pk_disk_reader(struct pk_disk **out, const struct pk_disk *d);
 
 /* --- snapshots ------------------------------------------------------------ */
 

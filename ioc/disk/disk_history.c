@@ -2,7 +2,9 @@
 #include "ioc/disk/disk_inside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The commits of one log. */
 struct commits {
@@ -62,4 +64,27 @@ int pk_disk_history(struct pk_disk *d, pk_disk_history_fn *fn, void *arg)
 			err = tell_log(d, l.log[i].number, &left, fn, arg);
 	pk_disk_list_free(&l);
 	return err;
+}
+
+int pk_disk_reader(struct pk_disk **out, const struct pk_disk *d)
+{
+	struct pk_disk *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->dir = fcntl(d->dir, F_DUPFD_CLOEXEC, 0);
+	r->log.fd = r->old_fd = r->audit.fd = -1;
+	r->path = strdup(d->path);
+	r->seed = d->seed;
+	r->last = d->last;
+	r->io = d->io;
+	r->say = d->say;
+	r->say_arg = d->say_arg;
+	r->loaded = true;
+	if (r->dir < 0 || !r->path) {
+		pk_disk_close(r);
+		return -ENOMEM;
+	}
+	*out = r;
+	return 0;
 }

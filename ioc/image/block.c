@@ -31,7 +31,7 @@ struct span {
 
 void pk_block_free(struct pk_block *b)
 {
-	if (b->lines)
+	if (b->lines && !b->borrowed)
 		munmap(b->lines, b->count * sizeof(struct pk_line));
 	*b = (struct pk_block){ 0 };
 }

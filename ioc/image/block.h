@@ -15,13 +15,24 @@
 #include "bpf/image.h"
 
 struct pk_block {
-	struct pk_line *lines; /* page-aligned, owned */
+	struct pk_line *lines; /* page-aligned; owned, unless borrowed */
 	uint32_t count;
 	uint32_t collisions;		  /* as in the head */
 	const struct pk_image_head *head; /* lines 0 and 1 */
+	uint8_t borrowed;		  /* built in a struct pk_block_place */
 };
 
-void pk_block_free(struct pk_block *b); /* a zeroed block is a no-op */
+/* Memory where a block is built, instead of its own. */
+struct pk_block_place {
+	struct pk_line *lines;
+	uint32_t count; /* room */
+	/* The first @count lines will be written: 0 or -errno. May be NULL. */
+	int (*take)(void *arg, uint32_t count);
+	void *arg;
+};
+
+/* A zeroed block is a no-op; borrowed lines stay. */
+void pk_block_free(struct pk_block *b);
 
 uint64_t pk_block_checksum(const struct pk_line *lines, uint64_t count);
 

@@ -409,22 +409,40 @@ static bool lay_out(struct build *b)
 	return at <= UINT32_MAX;
 }
 
-static struct pk_line *new_lines(uint64_t count)
+/* Lines of the place, which may hold another block. */
+static int take_place(struct build *b, uint64_t from, uint64_t to)
 {
-	void *lines = mmap(NULL, count * sizeof(struct pk_line),
-			   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	const struct pk_block_place *p = b->source.place;
+	int err = to > p->count ? -EFBIG
+		  : p->take	? p->take(p->arg, (uint32_t)to)
+				: 0;
 
+	b->lines = p->lines;
+	if (!err)
+		memset(&b->lines[from], 0, (to - from) * sizeof(*b->lines));
+	return err;
+}
+
+static int new_lines(struct build *b)
+{
+	size_t bytes = b->count * sizeof(struct pk_line);
+	void *lines;
+
+	if (b->source.place)
+		return take_place(b, 0, b->count);
+	lines = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (lines == MAP_FAILED)
-		return NULL;
+		return -ENOMEM;
 	/* A hint: a large table is filled at random. */
-	madvise(lines, count * sizeof(struct pk_line), MADV_HUGEPAGE);
-	return lines;
+	madvise(lines, bytes, MADV_HUGEPAGE);
+	b->lines = lines;
+	return 0;
 }
 
 static void free_lines(struct build *b)
 {
-	if (b->lines)
+	if (b->lines && !b->source.place)
 		munmap(b->lines, b->count * sizeof(struct pk_line));
 	b->lines = NULL;
 }
@@ -536,13 +554,10 @@ static void plan_again(struct build *b, int err)
 static int try_fill(struct build *b)
 {
 	for (unsigned try = 0; try < TRIES_MAX; try++) {
-		int err;
+		int err = lay_out(b) ? new_lines(b) : -EFBIG;
 
-		if (!lay_out(b))
-			return -EFBIG;
-		b->lines = new_lines(b->count);
-		if (!b->lines)
-			return -ENOMEM;
+		if (err)
+			return err;
 		err = fill(b);
 		if (!err && !is_dense(b))
 			return 0;
@@ -566,14 +581,16 @@ static int open_gap(struct build *b, uint64_t more)
 {
 	const struct table *value = &b->table[VALUE];
 	uint64_t count = b->count + more;
-	void *lines;
+	void *lines = b->lines;
+	int err = count > UINT32_MAX ? -EFBIG : 0;
 
-	if (count > UINT32_MAX)
-		return -EFBIG;
-	lines = mremap(b->lines, b->count * sizeof(struct pk_line),
-		       count * sizeof(struct pk_line), MREMAP_MAYMOVE);
-	if (lines == MAP_FAILED)
-		return -ENOMEM;
+	if (!err && b->source.place)
+		err = take_place(b, b->count, count);
+	else if (!err)
+		lines = mremap(lines, b->count * sizeof(struct pk_line),
+			       count * sizeof(struct pk_line), MREMAP_MAYMOVE);
+	if (err || lines == MAP_FAILED)
+		return err ? err : -ENOMEM;
 	b->lines = lines;
 	b->count = count;
 	memmove(&b->lines[value->first + more], &b->lines[value->first],
@@ -651,6 +668,7 @@ static void finish(const struct build *b, const struct pk_image_head *tries,
 		.count = (uint32_t)b->count,
 		.collisions = b->collisions,
 		.head = head,
+		.borrowed = b->source.place != NULL,
 	};
 }
 

@@ -15,8 +15,8 @@
  * 64-bit key, hostile or not, share the place of the first; head->collisions
  * counts the others.
  *
- * Memory: the block, 24 bytes a prefix, and a second copy of the tries' lines
- * while they are built. The source must not change during a call. Any thread.
+ * Memory: the block, or none when it is built in its place; 24 bytes a prefix,
+ * and a second copy of the tries' lines while they are built. The source must not change during a call. Any thread.
  */
 #ifndef PK_IOC_BUILDER_H
 #define PK_IOC_BUILDER_H
@@ -48,18 +48,23 @@ struct pk_key_source {
 	uint64_t seed;
 	/* NULL: count them first. A wrong guess costs another walk. */
 	const struct pk_key_counts *expected;
+	const struct pk_block_place *place; /* NULL: memory of its own */
 };
 
 /*
  * Build a block of what @source yields. No keys give a valid block of the head
  * alone. 0, -ENOMEM, or -EFBIG when it passes 2^32 lines or a table that was
  * enlarged again and again still does not take its keys (which random seeds
- * never do); on failure *@out is untouched. The caller frees the block.
+ * never do), or the block does not fit its place; or what taking the place
+ * returned; on failure *@out is untouched. The caller frees the block.
  */
 int pk_builder_build(const struct pk_key_source *source, struct pk_block *out);
 
 /* Build a base of all that lives, or lived at the freeze. As above. */
 int pk_builder_base(const struct pk_store *s, struct pk_block *out);
+int pk_builder_base_at(const struct pk_store *s,
+		       const struct pk_block_place *place,
+		       struct pk_block *out);
 
 /*
  * Build a delta over the store's last base. As above, or -E2BIG for more than

@@ -88,18 +88,29 @@ static struct pk_key_counts guess(const struct pk_store *s)
 	return c;
 }
 
-int pk_builder_base(const struct pk_store *s, struct pk_block *out)
+int pk_builder_base_at(const struct pk_store *s,
+		       const struct pk_block_place *place, struct pk_block *out)
 {
 	struct pk_key_counts expected = guess(s);
-	struct pk_key_source source = { base_keys, s, pk_store_seed(s),
-					&expected };
+	struct pk_key_source source = { .next = base_keys,
+					.arg = s,
+					.seed = pk_store_seed(s),
+					.expected = &expected,
+					.place = place };
 
 	return pk_builder_build(&source, out);
 }
 
+int pk_builder_base(const struct pk_store *s, struct pk_block *out)
+{
+	return pk_builder_base_at(s, NULL, out);
+}
+
 int pk_builder_delta(const struct pk_store *s, struct pk_block *out)
 {
-	struct pk_key_source source = { delta_keys, s, pk_store_seed(s), NULL };
+	struct pk_key_source source = { .next = delta_keys,
+					.arg = s,
+					.seed = pk_store_seed(s) };
 	struct pk_block block = { 0 };
 	struct pk_store_stats stats;
 	int err;
@@ -120,7 +131,7 @@ int pk_builder_delta(const struct pk_store *s, struct pk_block *out)
 
 int pk_builder_empty(uint64_t seed, struct pk_block *out)
 {
-	struct pk_key_source source = { no_keys, NULL, seed, NULL };
+	struct pk_key_source source = { .next = no_keys, .seed = seed };
 
 	return pk_builder_build(&source, out);
 }

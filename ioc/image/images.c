@@ -234,7 +234,8 @@ static void write_slot(const struct pk_image_target *t, unsigned slot,
 {
 	struct pk_image_head *head = &t->control->heads[slot];
 
-	memcpy(t->slot[slot], lines, lines_for(t, lines) * LINE);
+	if (t->slot[slot] != lines) /* built there */
+		memcpy(t->slot[slot], lines, lines_for(t, lines) * LINE);
 	memcpy(head, lines, HEAD_BYTES);
 	if (t->whole)
 		return;
@@ -298,6 +299,37 @@ static int publish_pair(struct pk_images *m, const struct pk_block *base,
 		m->prepared = false;
 	write_plan(m, &plan);
 	switch_word(m, plan.word);
+	return 0;
+}
+
+static int take_base(void *arg, uint32_t count)
+{
+	const struct pk_images *m = arg;
+	const struct pk_block all = { .count = count };
+	struct plan plan = { 0 };
+
+	plan.block[pk_word_base(word_of(m)) ^ 1] = &all;
+	return take_pages(m, &plan);
+}
+
+int pk_images_place(struct pk_images *m, struct pk_block_place *out)
+{
+	unsigned slot = pk_word_base(word_of(m)) ^ 1;
+	int err = 0;
+
+	if (m->fd < 0)
+		return -EINVAL;
+	m->prepared = false;
+	if (m->grace)
+		err = m->grace(m->arg, m->last_active[slot]);
+	if (err)
+		return err;
+	*out = (struct pk_block_place){
+		.lines = m->target[0].slot[slot],
+		.count = m->target[0].lines[slot],
+		.take = take_base,
+		.arg = m,
+	};
 	return 0;
 }
 

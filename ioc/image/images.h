@@ -102,6 +102,16 @@ int pk_images_publish_delta(struct pk_images *m, const struct pk_block *delta);
 int pk_images_prepare(struct pk_images *m, const struct pk_block *base,
 		      struct pk_image_shortage *shortage);
 
+/*
+ * Where the next base goes, so that it is built there and need not be copied;
+ * pk_images_prepare() then only copies it to the other targets, and publishing
+ * it nowhere. Waits until nobody reads what is there. Until the base is
+ * published, or another place is asked for, no other base may be published. Who
+ * may call it: as pk_images_prepare(). 0, -EINVAL in a reader, or what @grace
+ * returned.
+ */
+int pk_images_place(struct pk_images *m, struct pk_block_place *out);
+
 const struct pk_image_shortage *pk_images_shortage(const struct pk_images *m);
 
 /*

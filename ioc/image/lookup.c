@@ -269,12 +269,21 @@ static unsigned begin_ends(const struct pk_view *v, struct pk_end *end,
 	return kept;
 }
 
+/* Of those that matched nothing: what IPv6 addresses carry. They are few. */
+static void find_carried(const struct pk_view *v, const struct pk_endpoint *e,
+			 unsigned n, uint32_t *slots)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (pk_may_embed(e[i].addr) && !slots[i])
+			slots[i] = pk_view_carried(v, e[i].addr, e[i].port);
+}
+
 static void find_endpoints(const struct pk_view *v, const struct pk_endpoint *e,
 			   unsigned n, uint32_t *slots)
 {
 	struct pk_end end[CHUNK];
+	unsigned left, carriers = 0;
 	uint8_t live[CHUNK];
-	unsigned left;
 
 	for (unsigned i = 0; i < n; i++) {
 		const union pk_addr *a = e[i].addr;
@@ -284,12 +293,15 @@ static void find_endpoints(const struct pk_view *v, const struct pk_endpoint *e,
 		end[i].hash = pk_hash_addr(v->base_head->seed, a, v4);
 		end[i].port = e[i].port;
 		slots[i] = PK_NO_SLOT;
+		carriers |= (unsigned)pk_may_embed(a);
 		fetch_end(v, a, &end[i]);
 	}
 	left = begin_ends(v, end, n, live);
 	for (unsigned k = 0; k < left; k++)
 		slots[live[k]] =
 			pk_view_finish(v, e[live[k]].addr, &end[live[k]]);
+	if (carriers)
+		find_carried(v, e, n, slots);
 }
 
 void pk_lookup_endpoints(const struct pk_view *v, const struct pk_endpoint *e,

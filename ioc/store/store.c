@@ -380,6 +380,7 @@ void pk_store_free(struct pk_store *s)
 	pk_room_fini(&s->change_room);
 	pk_room_fini(&s->feed_room);
 	pk_room_fini(&s->arena.room);
+	pk_room_fini(&s->texts.room);
 	pk_places_fini(&s->places);
 	pk_origins_fini(&s->origins);
 	pk_due_fini(&s->due);

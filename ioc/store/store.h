@@ -198,16 +198,28 @@ enum pk_diff { PK_DIFF_ADD, PK_DIFF_CHANGE, PK_DIFF_DEL };
  * *@cursor (0 at first) and looks at no more than @max slots; 1 when there is
  * more, 0 at the end, or what @fn returned (< 0) first. @fn may change @old by
  * exactly what it was told. Feeds of @fresh that @old does not know are made.
+ *
+ * What is to be added and said anew comes first, then what is to be withdrawn.
+ * A walk may begin at PK_DIFF_WITHDRAWS, or end when it comes there.
  */
+enum pk_diff_stage { PK_DIFF_ADDS, PK_DIFF_WITHDRAWS, PK_DIFF_ENDED };
 typedef int pk_diff_fn(void *arg, enum pk_diff what,
 		       const struct pk_indicator *ind);
 struct pk_diff_cursor {
 	uint32_t slot;
-	uint8_t stage;
+	uint8_t stage; /* enum pk_diff_stage */
 };
 int pk_store_diff(struct pk_store *old, const struct pk_store *fresh,
 		  uint16_t feed, struct pk_diff_cursor *cursor, uint32_t max,
 		  pk_diff_fn *fn, void *arg);
+
+/*
+ * A walk over PK_DIFF_ADDS has told what slots up to @slot of @fresh hold, and
+ * nothing else than the rest of it will be asked: memory of what was told, and
+ * of the index, is given back. No value is found in @fresh any more, and slots
+ * up to @slot are none.
+ */
+void pk_store_spend(struct pk_store *fresh, uint32_t slot);
 
 /* --- base images ---------------------------------------------------------- */
 
@@ -220,6 +232,13 @@ int pk_store_freeze(struct pk_store *s);
  * right now. O(slots).
  */
 void pk_store_settle(struct pk_store *s);
+
+/*
+ * The same in steps of @max slots: 1 when there is more, 0 at the end. *@cursor
+ * is 0 at first. Between the steps the store is read only, and its delta is
+ * nothing yet.
+ */
+int pk_store_settle_some(struct pk_store *s, uint32_t *cursor, uint32_t max);
 
 void pk_store_thaw(struct pk_store *s); /* it was not published */
 

@@ -4,7 +4,10 @@
 
 #include "ioc/store/store_inside.h"
 
-enum { ADDING, WITHDRAWING, DONE };
+enum {
+	BATCH = 32,	 /* slots fetched ahead */
+	SPEND = 1 << 16, /* slots whose memory is given back at once */
+};
 
 struct diff {
 	struct pk_store *old;
@@ -160,20 +163,52 @@ static int del_slot(struct diff *d, uint32_t slot)
 
 /* --- the walk ------------------------------------------------------------- */
 
+/* What will be looked for in the other store: each leads to a cold line. */
+static void fetch(const struct pk_store *s, const struct pk_store *other,
+		  uint32_t from, uint32_t count)
+{
+	uint64_t hash[BATCH];
+	struct value v;
+	unsigned n = 0;
+
+	for (uint32_t slot = from; slot < from + count; slot++) {
+		if (!is_live(s, slot))
+			continue;
+		pk_store_slot_value(s, slot, &v);
+		hash[n++] = v.hash;
+	}
+	for (int step = 0; step < 3; step++)
+		for (unsigned i = 0; i < n; i++)
+			pk_store_fetch_seek(other, hash[i], step);
+}
+
+static int walk_some(struct diff *d, struct pk_diff_cursor *c, uint32_t count)
+{
+	int adds = c->stage == PK_DIFF_ADDS, err = 0;
+	const struct pk_store *s = adds ? d->fresh : d->old;
+
+	fetch(s, adds ? d->old : d->fresh, c->slot + 1, count);
+	while (count-- && err >= 0)
+		if (is_live(s, ++c->slot))
+			err = adds ? add_slot(d, c->slot)
+				   : del_slot(d, c->slot);
+	return err;
+}
+
 static int walk(struct diff *d, struct pk_diff_cursor *c, uint32_t max)
 {
-	const struct pk_store *s = c->stage == ADDING ? d->fresh : d->old;
+	const struct pk_store *s = c->stage == PK_DIFF_ADDS ? d->fresh : d->old;
 	int err = 0;
 
 	if (has_nothing(d, s))
 		c->slot = s->n.items;
-	while (c->slot + 1 < s->n.items && max-- && err >= 0) {
-		uint32_t slot = ++c->slot;
+	while (c->slot + 1 < s->n.items && max && err >= 0) {
+		uint32_t count = s->n.items - 1 - c->slot;
 
-		if (!is_live(s, slot))
-			continue;
-		err = c->stage == ADDING ? add_slot(d, slot)
-					 : del_slot(d, slot);
+		count = count < BATCH ? count : BATCH;
+		count = count < max ? count : max;
+		max -= count;
+		err = walk_some(d, c, count);
 	}
 	if (err < 0)
 		return err;
@@ -181,7 +216,7 @@ static int walk(struct diff *d, struct pk_diff_cursor *c, uint32_t max)
 		c->slot = 0;
 		c->stage++;
 	}
-	return c->stage != DONE;
+	return c->stage != PK_DIFF_ENDED;
 }
 
 int pk_store_diff(struct pk_store *old, const struct pk_store *fresh,
@@ -191,7 +226,7 @@ int pk_store_diff(struct pk_store *old, const struct pk_store *fresh,
 	static _Thread_local struct diff d;
 	int err;
 
-	if (cursor->stage >= DONE)
+	if (cursor->stage >= PK_DIFF_ENDED)
 		return 0;
 	d.old = old;
 	d.fresh = fresh;
@@ -200,4 +235,54 @@ int pk_store_diff(struct pk_store *old, const struct pk_store *fresh,
 	d.arg = arg;
 	err = map_feeds(&d);
 	return err < 0 ? err : walk(&d, cursor, max);
+}
+
+/* --- spending ------------------------------------------------------------- */
+
+/* The texts that origins share lie among the values: to a place of their own. */
+static int part_texts(struct pk_store *s)
+{
+	if (s->arena.mixed || pk_arena_init(&s->texts))
+		return -ENOMEM;
+	if (pk_arena_reserve(&s->texts, s->arena.room.used)) {
+		pk_room_fini(&s->texts.room);
+		return -ENOMEM;
+	}
+	pk_origins_move(&s->origins, &s->texts);
+	s->origins.arena = &s->texts;
+	return 0;
+}
+
+/* Strings lie in the order of slots. Those before the last one told are told. */
+static void spend_strings(struct pk_store *s, uint32_t slot)
+{
+	struct value v = { 0 };
+
+	if (!s->texts.room.at)
+		return;
+	for (; slot > s->spent && !v.len; slot--)
+		if (is_known(s, slot))
+			pk_store_slot_value(s, slot, &v);
+	if (!v.len)
+		return;
+	pk_room_drop(&s->arena.room, s->spent_bytes, s->value[slot + 1]);
+	s->spent_bytes = s->value[slot + 1];
+}
+
+void pk_store_spend(struct pk_store *fresh, uint32_t slot)
+{
+	struct pk_store *s = fresh;
+
+	if (slot < s->spent + SPEND)
+		return;
+	if (!s->spent) {
+		pk_places_drop(&s->places);
+		part_texts(s);
+	}
+	spend_strings(s, slot);
+	pk_room_drop(&s->value_room, s->spent * 4ULL, slot * 4ULL);
+	pk_room_drop(&s->meta_room, s->spent * 4ULL, slot * 4ULL);
+	pk_room_drop(&s->kind_room, s->spent, slot);
+	pk_room_drop(&s->flags_room, s->spent, slot);
+	s->spent = slot;
 }

@@ -86,6 +86,10 @@ struct pk_store {
 	bool frozen;
 	uint32_t frozen_items;
 	uint32_t frozen_types[PK_INDICATOR_TYPE_COUNT]; /* live */
+	/* pk_store_spend() */
+	uint32_t spent;	       /* slots whose memory went back; 0: none */
+	uint64_t spent_bytes;  /* of the arena */
+	struct pk_arena texts; /* of the origins, then */
 };
 
 /* --- for the disk --------------------------------------------------------- */
@@ -198,6 +202,9 @@ void pk_store_unplace(struct pk_store *s, uint32_t slot);
 /* Hints: many will be put in; this one will be taken out. */
 void pk_store_expect(struct pk_store *s, uint32_t count);
 void pk_store_fetch_place(const struct pk_store *s, uint32_t slot);
+
+/* Prefetch for pk_store_seek() of a hash, in three steps 0, 1, 2. */
+void pk_store_fetch_seek(const struct pk_store *s, uint64_t hash, int step);
 
 /* Keep the bytes of @v (there is room), or give back those of a slot. */
 unsigned pk_store_value_bytes(const struct value *v); /* 0: packed */

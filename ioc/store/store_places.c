@@ -171,6 +171,8 @@ static int make_anew(struct pk_places *p, const struct pk_places_user *user,
 		uint32_t more = size / 8 / FIRST_SIZE * FIRST_SIZE;
 
 		size += more ? more : FIRST_SIZE;
+		if (size < p->expect)
+			size = p->expect;
 	}
 	if (open_table(p, t, size))
 		return -ENOMEM;
@@ -226,13 +228,18 @@ int pk_places_make(struct pk_places *p, const struct pk_places_user *user,
 void pk_places_expect(struct pk_places *p, const struct pk_places_user *user,
 		      const void *arg, uint32_t count)
 {
-	uint64_t each = (uint64_t)count + p->table[0].used;
+	uint64_t each = count;
 
-	if (p->tables > 1 || each < SPREAD)
+	for (unsigned t = 0; t < p->tables; t++)
+		each += p->table[t].used;
+	if (p->tables == 1 && each < SPREAD)
 		return;
 	each = each * 100 / WANT_PCT / PK_PLACES_TABLES;
 	each = (each / FIRST_SIZE + 1) * FIRST_SIZE;
-	if (each <= PK_PLACES_STRIDE)
+	if (each > PK_PLACES_STRIDE)
+		return;
+	p->expect = (uint32_t)each;
+	if (p->tables == 1)
 		(void)spread(p, user, arg, (uint32_t)each);
 }
 
@@ -241,6 +248,23 @@ void pk_places_fetch(const struct pk_places *p, uint64_t hash)
 	unsigned t = table_of(p, hash);
 
 	__builtin_prefetch(entries(p, t) + home(hash, p->table[t].size));
+}
+
+uint32_t pk_places_guess(const struct pk_places *p, uint64_t hash)
+{
+	unsigned t = table_of(p, hash);
+	uint32_t size = p->table[t].size, at = home(hash, size), entry;
+	const uint32_t *e = entries(p, t);
+
+	while ((entry = e[at]) && entry >> 24 != (hash & 0xff))
+		at = at + 1 == size ? 0 : at + 1;
+	return entry & PK_PLACES_NUMBER;
+}
+
+void pk_places_drop(struct pk_places *p)
+{
+	madvise(p->entry, (size_t)PK_PLACES_TABLES * TABLE_BYTES,
+		MADV_DONTNEED);
 }
 
 uint64_t pk_places_bytes(const struct pk_places *p)

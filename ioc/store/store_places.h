@@ -39,6 +39,7 @@ struct pk_places_table {
 struct pk_places {
 	uint32_t *entry; /* tables at every PK_PLACES_STRIDE */
 	uint32_t tables; /* 1 or PK_PLACES_TABLES */
+	uint32_t expect; /* entries of each, when they are all there */
 	struct pk_places_table table[PK_PLACES_TABLES];
 };
 
@@ -54,12 +55,19 @@ uint32_t pk_places_find(const struct pk_places *p,
 int pk_places_make(struct pk_places *p, const struct pk_places_user *user,
 		   const void *arg, uint64_t hash);
 
-/* A hint: @count will be put in at once. Does nothing for a large index. */
+/* A hint: @count will be put in. The tables of a large index grow to what they
+ * need then, each when it is full. */
 void pk_places_expect(struct pk_places *p, const struct pk_places_user *user,
 		      const void *arg, uint32_t count);
 
-/* Prefetch for pk_places_del() of a hash. */
+/* Prefetch for pk_places_find() or pk_places_del() of a hash. */
 void pk_places_fetch(const struct pk_places *p, uint64_t hash);
+
+/* The number that pk_places_find() is likely to ask about first, or 0. */
+uint32_t pk_places_guess(const struct pk_places *p, uint64_t hash);
+
+/* Forget all entries and give their memory back; none may be added again. */
+void pk_places_drop(struct pk_places *p);
 
 /* Put in (after pk_places_make()), or take out, what is there once. */
 void pk_places_add(struct pk_places *p, uint64_t hash, uint32_t n);

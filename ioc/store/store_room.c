@@ -56,6 +56,14 @@ int pk_room_open(struct pk_room *room, uint64_t bytes)
 	return 0;
 }
 
+void pk_room_drop(struct pk_room *room, uint64_t from, uint64_t to)
+{
+	from = rounded(from, PAGE);
+	to -= to % PAGE;
+	if (from < to)
+		madvise(room->at + from, to - from, MADV_DONTNEED);
+}
+
 uint64_t pk_room_bytes(const struct pk_room *room)
 {
 	return rounded(room->used, PAGE);
@@ -94,6 +102,7 @@ uint32_t pk_arena_take(struct pk_arena *a, unsigned len)
 	if (at) {
 		memcpy(&a->free[len], a->room.at + at, sizeof(uint32_t));
 		a->dead -= len;
+		a->mixed = 1;
 		return at;
 	}
 	if (pk_arena_reserve(a, len))

@@ -31,6 +31,9 @@ void pk_room_fini(struct pk_room *room);
  * the limit. Does not change used. */
 int pk_room_open(struct pk_room *room, uint64_t bytes);
 
+/* Give back the memory of what lies whole in @from to @to: it reads as 0. */
+void pk_room_drop(struct pk_room *room, uint64_t from, uint64_t to);
+
 /* Memory that was touched, in whole pages. */
 uint64_t pk_room_bytes(const struct pk_room *room);
 
@@ -38,7 +41,8 @@ enum { PK_ARENA_MAX = 2056, PK_ARENA_MIN = 4 };
 
 struct pk_arena {
 	struct pk_room room;
-	uint64_t dead;			 /* bytes in the lists */
+	uint64_t dead; /* bytes in the lists */
+	uint8_t mixed; /* later strings may be at earlier places */
 	uint32_t free[PK_ARENA_MAX + 1]; /* by length: the last given back */
 };
 

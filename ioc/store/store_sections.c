@@ -203,6 +203,7 @@ int pk_store_adopt(struct pk_store *s)
 	s->frozen = true;
 	pk_store_thaw(s);
 	s->due.level[0].used = 0; /* as if not made */
+	s->arena.mixed = 1;
 	if (pk_room_open(&s->arena.room, s->arena.room.used + OVERRUN) ||
 	    pk_due_restore(&s->due, (uint32_t)due))
 		return -ENOMEM;

@@ -121,15 +121,23 @@ static bool settle_word(struct pk_store *s, uint32_t slot)
 	return true;
 }
 
-void pk_store_settle(struct pk_store *s)
+static void begin_settling(struct pk_store *s)
 {
 	s->frozen = false;
 	s->n.changes = 0;
 	s->n.changes_lost = 0;
 	s->n.stats.additions = 0;
 	s->n.stats.tombstones = 0;
+}
+
+int pk_store_settle_some(struct pk_store *s, uint32_t *cursor, uint32_t max)
+{
+	uint32_t slot = *cursor;
+
+	if (!slot)
+		begin_settling(s);
 	/* Flags beyond the last slot are there, and 0. */
-	for (uint32_t slot = 0; slot < s->n.items; slot += WORD) {
+	for (; slot < s->n.items && slot - *cursor < max; slot += WORD) {
 		if (settle_word(s, slot))
 			continue;
 		for (uint32_t i = slot; i < slot + WORD; i++)
@@ -138,7 +146,18 @@ void pk_store_settle(struct pk_store *s)
 		for (uint32_t i = slot; i < slot + WORD; i++)
 			settle_slot(s, i);
 	}
+	*cursor = slot;
+	if (slot < s->n.items)
+		return 1;
 	compact(s);
+	return 0;
+}
+
+void pk_store_settle(struct pk_store *s)
+{
+	uint32_t cursor = 0;
+
+	pk_store_settle_some(s, &cursor, UINT32_MAX);
 }
 
 int pk_store_freeze(struct pk_store *s)

@@ -258,6 +258,24 @@ void pk_store_expect(struct pk_store *s, uint32_t count)
 	pk_places_expect(&s->places, &slot_user, s, count);
 }
 
+void pk_store_fetch_seek(const struct pk_store *s, uint64_t hash, int step)
+{
+	uint32_t slot;
+
+	if (!step) {
+		pk_places_fetch(&s->places, hash);
+		return;
+	}
+	slot = pk_places_guess(&s->places, hash);
+	if (!slot)
+		return;
+	if (step == 1) {
+		__builtin_prefetch(&s->flags[slot]);
+		__builtin_prefetch(&s->meta[slot]);
+	}
+	slot_fetch(s, slot, step - 1);
+}
+
 void pk_store_fetch_place(const struct pk_store *s, uint32_t slot)
 {
 	pk_places_fetch(&s->places, slot_hash(s, slot));

@@ -149,8 +149,8 @@ int empty4(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_v4(&s->packet);
-	return end(&s->packet);
+	draw_v4(&s->decode.packet);
+	return end(&s->decode.packet);
 }
 
 SEC("xdp")
@@ -161,8 +161,8 @@ int empty6(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_v6(&s->packet);
-	return end(&s->packet);
+	draw_v6(&s->decode.packet);
+	return end(&s->decode.packet);
 }
 
 SEC("xdp")
@@ -173,8 +173,8 @@ int empty_aim(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_aim(&s->packet);
-	return end(&s->packet);
+	draw_aim(&s->decode.packet);
+	return end(&s->decode.packet);
 }
 
 /* --- look-ups ------------------------------------------------------------ */
@@ -200,8 +200,8 @@ int image4(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_v4(&s->packet);
-	return find_both(&s->packet);
+	draw_v4(&s->decode.packet);
+	return find_both(&s->decode.packet);
 }
 
 SEC("xdp")
@@ -212,8 +212,8 @@ int image6(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_v6(&s->packet);
-	return find_both(&s->packet);
+	draw_v6(&s->decode.packet);
+	return find_both(&s->decode.packet);
 }
 
 SEC("xdp")
@@ -224,8 +224,8 @@ int image_aim(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_aim(&s->packet);
-	return find_both(&s->packet);
+	draw_aim(&s->decode.packet);
+	return find_both(&s->decode.packet);
 }
 
 SEC("xdp")
@@ -239,7 +239,7 @@ int hash4(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s || !map)
 		return XDP_ABORTED;
-	p = &s->packet;
+	p = &s->decode.packet;
 	draw_v4(p);
 	if (bpf_map_lookup_elem(map, &p->key.src.w[3]))
 		found++;
@@ -260,7 +260,7 @@ int lpm4(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s || !map)
 		return XDP_ABORTED;
-	p = &s->packet;
+	p = &s->decode.packet;
 	draw_v4(p);
 	key.addr = p->key.src.w[3];
 	if (bpf_map_lookup_elem(map, &key))
@@ -281,9 +281,9 @@ int flow_empty(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s)
 		return XDP_ABORTED;
-	draw_flow(&s->packet);
+	draw_flow(&s->decode.packet);
 	sink += bpf_ktime_get_coarse_ns();
-	return end(&s->packet);
+	return end(&s->decode.packet);
 }
 
 static __always_inline void hand_on(struct pk_plane_counters *count, __u32 cpu,
@@ -328,7 +328,7 @@ int flow(struct xdp_md *ctx)
 	(void)ctx;
 	if (!s || !count)
 		return XDP_ABORTED;
-	p = &s->packet;
+	p = &s->decode.packet;
 	draw_flow(p);
 	set = pk_flow_set(pk_flow_hash(flow_seed, &p->key));
 	a = line_at(cpu, set);

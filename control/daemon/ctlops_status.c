@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ioc hits, ioc status */
+/* ioc status, ioc confirm-clock */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,212 +9,10 @@
 
 #include "control/daemon/ctlops_ioc.h"
 
-enum { HITS_LIMIT = 20, HITS_MAX = 10000, LAG_MS = 1000 };
-
-/* --- hits ------------------------------------------------------------------------------- */
-
-struct tally {
-	uint64_t hits;
-	uint32_t items;
-	uint32_t key; /* slot, feed or type */
+enum {
+	LAG_MS = 1000,
+	REPORTS = 3, /* of bases that were replaced meanwhile */
 };
-
-/* The best so far, the least of them first: a heap of at most limit. */
-struct tallies {
-	struct tally *heap;
-	uint32_t count, limit;
-	uint64_t total, hits;
-	struct tally *feed; /* PK_FEEDS_MAX */
-	struct tally type[PK_INDICATOR_TYPE_COUNT];
-};
-
-static bool is_less(const struct tally *a, const struct tally *b)
-{
-	return a->hits < b->hits || (a->hits == b->hits && a->key > b->key);
-}
-
-static void sink(struct tally *heap, uint32_t count, uint32_t i)
-{
-	struct tally t = heap[i];
-
-	for (;;) {
-		uint32_t child = 2 * i + 1;
-
-		if (child + 1 < count &&
-		    is_less(&heap[child + 1], &heap[child]))
-			child++;
-		if (child >= count || !is_less(&heap[child], &t))
-			break;
-		heap[i] = heap[child];
-		i = child;
-	}
-	heap[i] = t;
-}
-
-static void keep_best(struct tallies *all, const struct tally *t)
-{
-	if (!all->limit)
-		return;
-	if (all->count < all->limit) {
-		uint32_t i = all->count++;
-
-		for (; i && is_less(t, &all->heap[(i - 1) / 2]);
-		     i = (i - 1) / 2)
-			all->heap[i] = all->heap[(i - 1) / 2];
-		all->heap[i] = *t;
-	} else if (is_less(&all->heap[0], t)) {
-		all->heap[0] = *t;
-		sink(all->heap, all->count, 0);
-	}
-}
-
-static int by_most(const void *a, const void *b)
-{
-	return is_less(a, b) ? 1 : -1;
-}
-
-static void count_one(const struct pk_daemon *d, struct tallies *all,
-		      uint32_t slot, uint64_t hits)
-{
-	const struct pk_store *s = pk_indicators_store(d->indicators);
-	struct tally t = { hits, 1, slot };
-	struct pk_indicator ind;
-	uint16_t feeds[64];
-	unsigned n;
-
-	all->total++;
-	all->hits += hits;
-	keep_best(all, &t);
-	if (pk_store_get(s, slot, &ind))
-		return;
-	all->type[ind.type].hits += hits;
-	all->type[ind.type].items++;
-	n = pk_store_feeds(s, slot, feeds, 64);
-	for (unsigned i = 0; i < n && i < 64; i++) {
-		all->feed[feeds[i]].hits += hits;
-		all->feed[feeds[i]].items++;
-	}
-}
-
-static void count_all(const struct pk_daemon *d, struct tallies *all)
-{
-	const struct pk_store *s = pk_indicators_store(d->indicators);
-
-	for (uint32_t slot = 0; (slot = pk_store_next(s, slot));) {
-		uint64_t hits = pk_indicators_hits(d->indicators, slot);
-
-		if (hits)
-			count_one(d, all, slot, hits);
-	}
-}
-
-static void tell_indicator(const struct pk_daemon *d, struct json_object *o,
-			   const struct tally *t)
-{
-	const struct pk_evidence_entry *e =
-		pk_evidence_find(d->evidence, t->key);
-	struct pk_indicator ind;
-
-	if (pk_store_get(pk_indicators_store(d->indicators), t->key, &ind))
-		return;
-	pk_ctlops_add_number(o, "slot", t->key);
-	pk_ioc_add_value(o, &ind);
-	pk_ctlops_add_text(o, "feed",
-			   pk_indicators_feed_name(d->indicators, ind.feed));
-	pk_ctlops_add_number(o, "hits", t->hits);
-	if (!e)
-		return;
-	pk_ioc_add_ns(o, "first_hit", e->first_ns);
-	pk_ioc_add_ns(o, "last_hit", e->last_ns);
-}
-
-static void tell_sum(struct json_object *o, const char *key, const char *name,
-		     const struct tally *t)
-{
-	pk_ctlops_add_text(o, key, name);
-	pk_ctlops_add_number(o, "items", t->items);
-	pk_ctlops_add_number(o, "hits", t->hits);
-}
-
-/* Sums take the place of the indicators in the heap. */
-static void rank(struct tallies *all, struct tally *sums, uint32_t n)
-{
-	all->count = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		sums[i].key = i;
-		if (sums[i].hits)
-			keep_best(all, &sums[i]);
-	}
-}
-
-static void tell_hits(const struct pk_daemon *d, struct tallies *all,
-		      const char *by, struct json_object *items)
-{
-	bool feeds = !strcmp(by, "feed"), types = !strcmp(by, "type");
-
-	if (feeds)
-		rank(all, all->feed, PK_FEEDS_MAX);
-	else if (types)
-		rank(all, all->type, PK_INDICATOR_TYPE_COUNT);
-	qsort(all->heap, all->count, sizeof(*all->heap), by_most);
-	for (uint32_t i = 0; i < all->count; i++) {
-		const struct tally *t = &all->heap[i];
-		struct json_object *o = pk_ioc_add_element(items);
-
-		if (feeds)
-			tell_sum(o, "feed",
-				 pk_indicators_feed_name(d->indicators, t->key),
-				 t);
-		else if (types)
-			tell_sum(o, "type", pk_indicator_type_word(t->key), t);
-		else
-			tell_indicator(d, o, t);
-	}
-}
-
-static int op_hits(void *arg, struct json_object *args, const void *bytes,
-		   size_t n, struct pk_ctl_answer *out)
-{
-	struct tallies all = { 0 };
-	struct json_object *o;
-	struct pk_args a;
-	const char *by;
-
-	(void)bytes;
-	(void)n;
-	pk_args_begin(&a, args);
-	by = pk_args_text(&a, "by", false);
-	all.limit = (uint32_t)pk_args_number(&a, "limit", HITS_LIMIT, HITS_MAX);
-	if (pk_args_end(&a, out))
-		return 0;
-	by = by ? by : "indicator";
-	if (strcmp(by, "indicator") && strcmp(by, "feed") &&
-	    strcmp(by, "type")) {
-		pk_ctl_fail(out, PK_CTL_E_USAGE,
-			    "by is indicator, feed or type",
-			    "hits by \"%.40s\"", by);
-		return 0;
-	}
-	all.heap = calloc(all.limit + 1, sizeof(*all.heap));
-	all.feed = calloc(PK_FEEDS_MAX, sizeof(*all.feed));
-	if (!all.heap || !all.feed) {
-		free(all.heap);
-		free(all.feed);
-		return -ENOMEM;
-	}
-	count_all(arg, &all);
-	o = json_object_new_object();
-	pk_ctlops_add_text(o, "by", by);
-	pk_ctlops_add_number(o, "total", all.total);
-	pk_ctlops_add_number(o, "hits", all.hits);
-	tell_hits(arg, &all, by, pk_ioc_add_list(o, "items"));
-	free(all.heap);
-	free(all.feed);
-	pk_ctl_ok(out, o);
-	return 0;
-}
-
-/* --- status -------------------------------------------------------------------------------- */
 
 /* Is the process held by a signal (or a tracer)? proc(5), stat, field 3. */
 static bool is_stopped(pid_t pid)
@@ -329,25 +127,6 @@ static void add_tables(struct json_object *o, const struct pk_build_report *r)
 	}
 }
 
-/* Of the active base; made when somebody asks, as it reads all of it. */
-static const struct pk_build_report *report(struct pk_daemon *d)
-{
-	struct pk_indicators_state state;
-	struct pk_view v;
-
-	pk_indicators_state(d->indicators, &state);
-	if (!d->report)
-		d->report = calloc(1, sizeof(*d->report));
-	else if (d->report_generation == state.base_generation)
-		return d->report;
-	if (!d->report)
-		return NULL;
-	pk_images_view(pk_indicators_images(d->indicators), &v);
-	pk_block_report(v.base, d->report);
-	d->report_generation = state.base_generation;
-	return d->report;
-}
-
 static void add_double(struct json_object *o, const char *key, double n)
 {
 	json_object_object_add(o, key, json_object_new_double(n));
@@ -365,7 +144,7 @@ static void add_image(struct json_object *o, struct pk_daemon *d,
 		      const struct pk_store_stats *stats)
 {
 	struct json_object *image = pk_ioc_add_object(o, "image"), *part;
-	const struct pk_build_report *r = report(d);
+	const struct pk_build_report *r = d->report;
 	struct pk_indicators_state state;
 	struct pk_indicators_pair pair;
 
@@ -380,8 +159,8 @@ static void add_image(struct json_object *o, struct pk_daemon *d,
 	pk_ctlops_add_number(part, "items", stats->additions);
 	pk_ctlops_add_number(part, "tombstones", stats->tombstones);
 	pk_ctlops_add_number(part, "bytes", state.delta_lines * 64ULL);
-	if (!r)
-		return;
+	if (!r || d->report_generation != state.base_generation)
+		return; /* bases come faster than they are looked at */
 	add_tables(image, r);
 	part = pk_ioc_add_object(image, "filter");
 	pk_ctlops_add_number(part, "bytes", r->filter_bits / 8);
@@ -434,7 +213,8 @@ static void add_disk(struct json_object *o, const struct pk_daemon *d,
 	say_why(why, size, "%s", disk.error);
 }
 
-static void add_loading(struct json_object *o, const struct pk_load_progress *p)
+static void add_loading(struct json_object *o, const struct pk_daemon *d,
+			const struct pk_load_progress *p)
 {
 	struct json_object *part;
 
@@ -446,6 +226,7 @@ static void add_loading(struct json_object *o, const struct pk_load_progress *p)
 	pk_ctlops_add_text(part, "phase", pk_load_phase_word(p->phase));
 	pk_ctlops_add_number(part, "done", p->done);
 	pk_ctlops_add_number(part, "total", p->total);
+	pk_ctlops_add_number(part, "waiting", pk_ctlops_loads_waiting(d));
 }
 
 static unsigned feeds_with_items(const struct pk_daemon *d)
@@ -501,23 +282,14 @@ static int op_confirm_clock(void *arg, struct json_object *args,
 	return 0;
 }
 
-static int op_status(void *arg, struct json_object *args, const void *bytes,
-		     size_t n, struct pk_ctl_answer *out)
+static struct json_object *status_object(struct pk_daemon *d)
 {
-	struct pk_daemon *d = arg;
-	struct json_object *o, *part;
+	struct json_object *o = json_object_new_object(), *part;
 	struct pk_indicators_state state;
 	struct pk_load_progress progress;
 	struct pk_store_stats stats;
 	char why[160] = "";
-	struct pk_args a;
 
-	(void)bytes;
-	(void)n;
-	pk_args_begin(&a, args);
-	if (pk_args_end(&a, out))
-		return 0;
-	o = json_object_new_object();
 	pk_store_stats(pk_indicators_store(d->indicators), &stats);
 	pk_indicators_state(d->indicators, &state);
 	pk_loader_progress(d->loader, &progress);
@@ -533,15 +305,98 @@ static int op_status(void *arg, struct json_object *args, const void *bytes,
 	part = pk_ioc_add_object(o, "hits");
 	pk_ctlops_add_number(part, "tracked", pk_evidence_count(d->evidence));
 	pk_ctlops_add_number(part, "capacity", PK_EVIDENCE_MAX);
-	add_loading(o, &progress);
-	pk_ctl_ok(out, o);
-	return 0;
+	add_loading(o, d, &progress);
+	return o;
 }
 
-int pk_ctlops_register_count(struct pk_daemon *d)
+/* A report of the active base reads all of it: once, when somebody asks. */
+struct asking {
+	struct pk_job job;
+	struct pk_daemon *d;
+	struct pk_build_report *report; /* NULL: none was made yet */
+	struct pk_view view;
+	uint64_t generation; /* of the base that it is of */
+	unsigned reports;
+};
+
+static enum pk_job_next begin_report(struct asking *q, uint64_t generation)
+{
+	if (!q->report)
+		q->report = calloc(1, sizeof(*q->report));
+	if (!q->report)
+		return PK_JOB_MORE;
+	q->generation = generation;
+	pk_images_view(pk_indicators_images(q->d->indicators), &q->view);
+	return PK_JOB_BESIDE;
+}
+
+/*
+ * In the thread. The base that was active is left alone until two more have
+ * been built, and a report is made faster than that; if not, the numbers are
+ * of no use and are not told: the generation is another one then.
+ */
+static void make_report(struct pk_job *job)
+{
+	struct asking *q = (struct asking *)job;
+
+	pk_block_report(q->view.base, q->report);
+}
+
+static enum pk_job_next status_step(struct pk_job *job)
+{
+	struct asking *q = (struct asking *)job;
+	struct pk_indicators_state state;
+	struct pk_daemon *d = q->d;
+
+	pk_indicators_state(d->indicators, &state);
+	if (q->report && q->generation == state.base_generation) {
+		free(d->report);
+		d->report = q->report;
+		d->report_generation = q->generation;
+		q->report = NULL;
+	}
+	if ((!d->report || d->report_generation != state.base_generation) &&
+	    q->reports++ < REPORTS)
+		return begin_report(q, state.base_generation);
+	pk_ctl_ok(job->out, status_object(d));
+	return PK_JOB_DONE;
+}
+
+static void free_asking(struct pk_job *job)
+{
+	struct asking *q = (struct asking *)job;
+
+	free(q->report);
+	free(q);
+}
+
+static int op_status(void *arg, struct json_object *args, const void *bytes,
+		     size_t n, struct pk_ctl_answer *out)
+{
+	struct pk_daemon *d = arg;
+	struct asking *q;
+	struct pk_args a;
+
+	(void)bytes;
+	(void)n;
+	pk_args_begin(&a, args);
+	if (pk_args_end(&a, out))
+		return 0;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->job = (struct pk_job){ .out = out,
+				  .step = status_step,
+				  .beside = make_report,
+				  .end = free_asking };
+	q->d = d;
+	pk_jobs_start(d->jobs, &q->job);
+	return PK_CTL_LATER;
+}
+
+int pk_ctlops_register_status(struct pk_daemon *d)
 {
 	static const struct pk_ctlop ops[] = {
-		{ "ioc hits", op_hits },
 		{ "ioc status", op_status },
 		{ "ioc confirm-clock", op_confirm_clock },
 	};

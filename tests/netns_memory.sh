@@ -1,0 +1,21 @@
+#!/bin/bash
+# Memory of the daemon and lateness of threats while many indicators are loaded
+# and replaced (tests/memory.c, tests/netns_ioc_rig). PK_MEMORY=ITEMS: so many.
+# Needs root; prints TAP lines.
+set -u
+# shellcheck source=tests/netns_ioc_rig
+. "$(dirname "$0")/netns_ioc_rig"
+
+# without the DPDK plane, whose worker would take a core
+end_pid "$daemon"
+daemon=
+configure ""
+expect "picketd starts with one plane" start
+nested 1800 "$build/tests/memory" "$run/d/ctl.sock" "ipc://$run/d/bus.sock" \
+	"/run/netns/$wire_ns" "$(pgrep -P "$daemon" -x picketd)" "${PK_MEMORY:-200000}"
+for p in $daemon $(pgrep -P "$daemon"); do
+	echo "# $(cat "/proc/$p/comm") $p: $(grep -E '^VmRSS|^VmHWM' "/proc/$p/status" | tr -s '\t\n ' ' ')"
+done
+expect "the ledger closes" ctl audit
+echo "1..$n"
+[ $failed = 0 ]

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What tshark sees in a capture, cut to what picket sets out to decode.
+
+tshark dissects more than a sensor of flows should: the packet that an ICMP
+error quotes, samples inside of sFlow, what stands behind ESP in the clear.
+Its answer for a frame is a stack of protocols and, for each field, the values
+of all its occurrences in order. `walk` goes along the stack as long as the
+protocols are those of CARRIERS and gives to each IP header its values. All
+that picket is compared with is decided here, by these rules, for all frames
+alike; what then still differs stands in captures.differences, one by one:
+
+  R1  The packet that an ICMP or ICMPv6 message quotes is no packet of its own
+      (RFC 792, RFC 4443 2.4): the walk ends at icmp and icmpv6.
+  R2  The walk ends at the first protocol that is neither a link header, nor
+      IP, nor a tunnel of CARRIERS: what an application carries (sFlow, SOCKS,
+      L2TP, CAPWAP, IEEE 802.11 in GRE, IPComp ...) is payload.
+  R3  Fragments are told one by one: tshark runs without reassembly.
+  R4  A question is compared where DNS runs directly over UDP or TCP of port
+      53; multicast DNS and LLMNR are other protocols (RFC 6762, RFC 4795).
+"""
+import subprocess
+
+LINKS = {
+    'eth', 'ethertype', 'sll', 'null', 'raw', 'ppp', 'chdlc', 'vlan',
+    'ieee8021ad', 'ieee8021ah', 'pppoes', 'llc', 'mpls', 'pwethheuristic',
+    'pwethcw', 'cfp', 'etherip',
+}
+TUNNELS = {'gre', 'erspan', 'vxlan', 'geneve', 'gtp', 'teredo', 'nsh'}
+# Headers behind an IP header that say what comes next, and where.
+EXTENSIONS = {
+    'ipv6.hopopts': 'ipv6.hopopts.nxt', 'ipv6.routing': 'ipv6.routing.nxt',
+    'ipv6.fraghdr': 'ipv6.fraghdr.nxt', 'ipv6.dstopts': 'ipv6.dstopts.nxt',
+    'ah': 'ah.next_header', 'mipv6': 'mip6.proto', 'hip': 'hip.proto',
+    'shim6': 'shim6.nxt',
+}
+PORTS = {
+    'tcp': ('tcp.srcport', 'tcp.dstport'), 'udp': ('udp.srcport', 'udp.dstport'),
+    'sctp': ('sctp.srcport', 'sctp.dstport'),
+    'icmp': ('icmp.type', 'icmp.code'), 'icmpv6': ('icmpv6.type', 'icmpv6.code'),
+}
+ADDRESSES = {
+    'ip': ('ip.src', 'ip.dst', 'ip.proto', 'ip.len'),
+    'ipv6': ('ipv6.src', 'ipv6.dst', 'ipv6.nxt', 'ipv6.plen'),
+}
+FIELDS = ['frame.number', 'frame.protocols', 'frame.cap_len', 'frame.len',
+          *ADDRESSES['ip'], *ADDRESSES['ipv6'], *EXTENSIONS.values(),
+          *(f for pair in PORTS.values() for f in pair),
+          'vlan.id', 'tcp.stream', 'udp.stream', 'dns.qry.name', 'communityid']
+OPTIONS = ['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE',
+           '--enable-protocol', 'communityid']
+BETWEEN = '\x1f'
+
+
+def tshark(path):
+    """One dict a frame: field to the list of its values."""
+    command = ['tshark', '-n', '-r', path, *OPTIONS, '-T', 'fields',
+               '-E', 'separator=/t', '-E', 'occurrence=a',
+               '-E', 'aggregator=' + BETWEEN]
+    for field in FIELDS:
+        command += ['-e', field]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                         check=False)
+    rows = []
+    for line in run.stdout.decode('utf-8', 'backslashreplace').split('\n')[:-1]:
+        values = line.split('\t')
+        rows.append({f: v.split(BETWEEN) if v else []
+                     for f, v in zip(FIELDS, values)})
+    return rows
+
+
+class Layer:
+    """An IP header, and the protocol and ports behind it."""
+
+    def __init__(self, six, src, dst, proto, size):
+        self.six, self.src, self.dst, self.proto = six, src, dst, proto
+        self.bytes = None if size is None else size + (40 if six else 0)
+        self.ports = None  # of TCP, UDP, SCTP; type and code of ICMP
+        self.last = None   # protocol that ends the walk in this layer
+
+
+class Frame:
+    """A frame as tshark sees it, by the rules above."""
+
+    def __init__(self, row):
+        self.row = row
+        self.number = int(row['frame.number'][0])
+        self.stack = ''.join(row['frame.protocols']).split(':')
+        self.at = dict.fromkeys(FIELDS, 0)
+        self.layers = []
+        self.rule = None  # what ended the walk before the stack's end
+        self.question = None
+        self.end_at = None  # the last protocol of the walk
+        self.walk()
+        vlan = row['vlan.id']
+        self.vlan = int(vlan[0], 0) if vlan and 'vlan' in self.stack[:4] else 0
+        self.community = ''.join(row['communityid'][-1:])
+
+    def take(self, field):
+        """The next occurrence of a field, or None."""
+        i = self.at[field]
+        self.at[field] += 1
+        values = self.row[field]
+        return values[i] if i < len(values) else None
+
+    def number_of(self, field):
+        value = self.take(field)
+        return None if value is None else int(value, 0)
+
+    def ip(self, name):
+        src, dst, proto, size = ADDRESSES[name]
+        layer = Layer(name == 'ipv6', self.take(src), self.take(dst),
+                      self.number_of(proto), self.number_of(size))
+        if layer.src is None or layer.dst is None:
+            self.rule = 'cut'
+        else:
+            self.layers.append(layer)
+
+    def ports(self, name):
+        a, b = (self.number_of(f) for f in PORTS[name])
+        if self.layers and b is not None:
+            self.layers[-1].ports = (a, b)
+
+    def walk(self):
+        for i, name in enumerate(self.stack):
+            if name in ADDRESSES:
+                self.ip(name)
+            elif name in EXTENSIONS:
+                proto = self.number_of(EXTENSIONS[name])
+                if self.layers and proto is not None:
+                    self.layers[-1].proto = proto
+            elif name in PORTS:
+                self.ports(name)
+                after = self.stack[i + 1] if i + 1 < len(self.stack) else ''
+                if name == 'udp' and after in TUNNELS:
+                    continue
+                self.end(i, after)
+                return
+            elif name not in LINKS and name not in TUNNELS:
+                self.end(i - 1, name)
+                return
+            if self.rule:
+                return
+
+    def end(self, i, after):
+        """The walk ends behind stack[i]."""
+        self.end_at = self.stack[i]
+        beyond = self.stack[i + 1:]
+        if any(p in ADDRESSES for p in beyond):
+            self.rule = 'R1' if self.stack[i] in ('icmp', 'icmpv6') else 'R2'
+        names = self.row['dns.qry.name']
+        if after == 'dns' and self.layers and 53 in (self.layers[-1].ports or ()):
+            self.question = names[0] if names else None
