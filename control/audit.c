@@ -89,8 +89,16 @@ static const struct identity identities[] = {
 	  ON_ALL, EXACT },
 	{ "names taken", "names_in",
 	  "names_given + names_looked_up + names_bad", ON_ALL, EXACT },
+	{ "samples looked into", "samples_in + frag_nested",
+	  "names_in + frag_in", ON_ALL, EVENTS },
+	{ "fragments", "frag_in",
+	  "frag_used + frag_duplicate + frag_expired + frag_evicted + "
+	  "frag_dropped + frag_oversize + frag_quota + frag_cut + "
+	  "frag_length + frag_resident",
+	  ON_ALL, EXACT },
 	{ "records made", "records_offered",
-	  "hits_in + names_given + names_found + flows_out", ON_ALL, EVENTS },
+	  "hits_in + names_given + names_found + frag_hits + flows_out", ON_ALL,
+	  EVENTS },
 	{ "records offered", "records_offered",
 	  "records_written + records_ring_full", ON_ALL, EVENTS },
 
@@ -104,11 +112,12 @@ static const struct identity identities[] = {
 	/* in the daemon */
 	{ "kernel's hit counters", "kernel_hits",
 	  "kernel.hit_packets_src + kernel.hit_packets_dst + "
-	  "kernel.dns_listed",
+	  "kernel.hit_packets_outer + kernel.dns_listed",
 	  0, EXACT },
 	{ "planes' hit counters", "user_hits",
-	  "user.hit_packets_src + user.hit_packets_dst + user.dns_listed + "
-	  "all.names_found",
+	  "user.hit_packets_src + user.hit_packets_dst + "
+	  "user.hit_packets_outer + user.dns_listed + all.names_found + "
+	  "all.frag_hits",
 	  0, EXACT },
 	{ "records merged", "all.read_records", "merged", 0, EXACT },
 	{ "records piped", "merged", "pipeline.records", 0, EXACT },
@@ -148,19 +157,31 @@ _Static_assert((int)IDENTITIES <= (int)PK_AUDIT_IDENTITIES,
 	       "PK_AUDIT_IDENTITIES");
 
 /* The counters of what was lost, in order of the way of a frame. */
-static const char *const plane_losses[] = {
-	"nic_missed",	    "nic_errors",
-	"nic_nombuf",	    "socket_drops",
-	"gap_frames",	    "hit_ring_full",
-	"sample_ring_full", "sample_unreadable",
-	"flow_lost_lines",  "flow_lost_packets",
-	"gone_hits",	    "gone_samples",
-	"gone_lines",	    "gone_line_packets",
-	"gone_packets",	    "gone_cached_packets",
-	"events_bad",	    "records_ring_full",
-	"lost_packets",	    "read_bad",
-	"read_lost",	    NULL
-};
+static const char *const plane_losses[] = { "nic_missed",
+					    "nic_errors",
+					    "nic_nombuf",
+					    "socket_drops",
+					    "gap_frames",
+					    "hit_ring_full",
+					    "sample_ring_full",
+					    "sample_unreadable",
+					    "flow_lost_lines",
+					    "flow_lost_packets",
+					    "gone_hits",
+					    "gone_samples",
+					    "gone_lines",
+					    "gone_line_packets",
+					    "gone_packets",
+					    "gone_cached_packets",
+					    "events_bad",
+					    "frag_evicted",
+					    "frag_quota",
+					    "frag_cut",
+					    "records_ring_full",
+					    "lost_packets",
+					    "read_bad",
+					    "read_lost",
+					    NULL };
 static const char *const sensor_losses[] = {
 	"pipeline.no_window", "window.displaced", "window.forgotten",
 	"threat.no_memory",   "bus_refused",	  NULL
@@ -531,6 +552,8 @@ int pk_audit_moved(const struct pk_audit *a, const struct pk_audit *b)
 
 		/* these move by themselves while nothing happens */
 		x.workers.sweeps = y.workers.sweeps = 0;
+		x.stage.frag_expired = y.stage.frag_expired = 0;
+		x.stage.frag_resident = y.stage.frag_resident = 0;
 		x.known.read = y.known.read = 0;
 		x.known.read_marks = y.known.read_marks = 0;
 		if (memcmp(&x.workers, &y.workers, sizeof(x.workers)) ||
@@ -539,6 +562,13 @@ int pk_audit_moved(const struct pk_audit *a, const struct pk_audit *b)
 			return 1;
 	}
 	return 0;
+}
+
+static uint64_t fragments_ended(const struct pk_stage_counters *s)
+{
+	return s->frag_used + s->frag_duplicate + s->frag_expired +
+	       s->frag_evicted + s->frag_dropped + s->frag_oversize +
+	       s->frag_quota + s->frag_cut + s->frag_length;
 }
 
 void pk_audit_bury(struct pk_audit_plane *p)
@@ -551,6 +581,9 @@ void pk_audit_bury(struct pk_audit_plane *p)
 	k->gone_packets = s->packets_in - s->packets_out;
 	k->gone_bytes = s->bytes_in - s->bytes_out;
 	s->flows_resident = s->packets_resident = s->bytes_resident = 0;
+	/* what was in its fragment table will never be whole */
+	s->frag_expired += s->frag_in - fragments_ended(s);
+	s->frag_resident = 0;
 	if (p->plane == PK_PLANE_XDP)
 		return;
 	/* read once a second: it died in between */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/embedded.h"
+
 static int has_feed(const struct pk_threat_indicator *out, const char *name)
 {
 	for (unsigned i = 0; i < out->feeds; i++)
@@ -149,8 +151,9 @@ static unsigned drop_ended(const struct pk_describe *d,
 	return kept;
 }
 
-int pk_describe(const struct pk_describe *d, const struct pk_threat_seen *seen,
-		struct pk_threat_indicator *out)
+static int describe_own(const struct pk_describe *d,
+			const struct pk_threat_seen *seen,
+			struct pk_threat_indicator *out)
 {
 	uint32_t slots[PK_STORE_COVERS];
 	struct pk_indicator ind, value;
@@ -172,5 +175,29 @@ int pk_describe(const struct pk_describe *d, const struct pk_threat_seen *seen,
 	tell_feed(d, ind.feed, out);
 	for (unsigned i = 0; i < n; i++)
 		tell_feeds(d, slots[i], out);
+	return 0;
+}
+
+/* As the look-up does it: what an address carries comes after itself. */
+int pk_describe(const struct pk_describe *d, const struct pk_threat_seen *seen,
+		struct pk_threat_indicator *out)
+{
+	struct pk_threat_seen carried = *seen;
+	enum pk_embedded_kind kind;
+	int err = describe_own(d, seen, out), inner;
+	union pk_addr v4;
+
+	if (!seen->addr)
+		return err;
+	if (!err && seen->ip6 && pk_is_v4(seen->addr))
+		out->embedded = PK_EMBEDDED_MAPPED;
+	kind = pk_embedded(seen->addr, &v4);
+	if (!err || !kind)
+		return err;
+	carried.addr = &v4;
+	inner = describe_own(d, &carried, out);
+	if (inner)
+		return inner == -ETIME ? inner : err;
+	out->embedded = (uint8_t)kind;
 	return 0;
 }

@@ -22,9 +22,11 @@ struct pk_describe {
  * What a threat says of what was seen: of the slot's indicator (also one that
  * was deleted a moment ago) if that covers it, else of the most specific live
  * one that does. What was valid until the second in which it was seen, or
- * earlier, is none. 0; -ENOENT when there is none; -ETIME when all that there
- * are have ended; -ESTALE when the slot's is of something else and there is no
- * other.
+ * earlier, is none. What covers the IPv4 address that an IPv6 address carries
+ * (bpf/embedded.h) is asked for where there is none for itself, and
+ * out->embedded says how it is carried. 0; -ENOENT when there is none; -ETIME
+ * when all that there are have ended; -ESTALE when the slot's is of something
+ * else and there is no other.
  */
 int pk_describe(const struct pk_describe *d, const struct pk_threat_seen *seen,
 		struct pk_threat_indicator *out);

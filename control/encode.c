@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/embedded.h"
 #include "bpf/parse.h"
 #include "control/community.h"
 #include "control/text.h"
@@ -156,15 +157,13 @@ static const char *plane_word(uint8_t plane)
 	return plane < PK_PLANES ? words[plane] : "unknown";
 }
 
-static const char *role_word(uint8_t role)
+/* "" : the address itself is listed. */
+static const char *embedded_word(uint8_t kind)
 {
-	static const char *const words[] = {
-		[PK_ROLE_SOURCE] = "source",
-		[PK_ROLE_DESTINATION] = "destination",
-		[PK_ROLE_DNS_QUESTION] = "dns-question",
-	};
-
-	return role < PK_ROLES ? words[role] : "unknown";
+#define WORD(name, text) text,
+	static const char *const words[] = { PK_EMBEDDED_KINDS(WORD) };
+#undef WORD
+	return kind < PK_EMBEDDED_COUNT ? words[kind] : "";
 }
 
 static const char *state_word(uint8_t state)
@@ -281,7 +280,11 @@ static struct object indicator_object(const struct pk_threat *t)
 	add_text(&o, "value", ind->value);
 	add_text(&o, "id", ind->id);
 	add_list(&o, "feeds", feeds, feed_at, ind);
-	add_plain(&o, "role", role_word(t->role));
+	add_plain(&o, "role", pk_text_role(t->role));
+	if (t->depth)
+		add_number(&o, "depth", t->depth);
+	if (ind->embedded)
+		add_plain(&o, "embedded", embedded_word(ind->embedded));
 	add_number(&o, "generation", t->generation);
 	add_said(&o, "threat_type", ind->threat_type);
 	add_said(&o, "class", ind->class);
@@ -377,7 +380,11 @@ static void put_indicator(struct line *l, const struct pk_threat *t)
 	const struct pk_threat_indicator *ind = t->indicator;
 
 	put_text(l, "  ", ind->value);
-	put(l, " (%s", role_word(t->role));
+	put(l, " (%s", pk_text_role(t->role));
+	if (t->depth)
+		put(l, " at depth %u", t->depth);
+	if (ind->embedded)
+		put(l, ", %s", embedded_word(ind->embedded));
 	if (*ind->threat_type)
 		put_text(l, ", ", ind->threat_type);
 	if (ind->feeds)
@@ -445,7 +452,7 @@ static int encode_hit(const struct pk_hit *h, char *out, size_t size)
 
 	add_plain(&o, "record", "hit");
 	add_head(&o, &h->head);
-	add_plain(&o, "role", role_word(h->role));
+	add_plain(&o, "role", pk_text_role(h->role));
 	add_number(&o, "slot", h->slot);
 	add_number(&o, "generation", h->generation);
 	add_number(&o, "depth", h->depth);

@@ -144,6 +144,7 @@ static void fill_sensor(struct session *s, struct pk_audit *a)
 	if (a->plane->plane == PK_PLANE_XDP)
 		a->sensor.kernel_hits = a->plane->workers.hit_packets_src +
 					a->plane->workers.hit_packets_dst +
+					a->plane->workers.hit_packets_outer +
 					a->plane->workers.dns_listed;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bpf/abi.h"
+
 void pk_text_time(uint64_t ns, char out[PK_TEXT_TIME])
 {
 	time_t seconds = (time_t)(ns / 1000000000);
@@ -15,6 +17,17 @@ void pk_text_time(uint64_t ns, char out[PK_TEXT_TIME])
 	gmtime_r(&seconds, &tm);
 	n = strftime(out, PK_TEXT_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out + n, PK_TEXT_TIME - n, ".%06uZ", micros);
+}
+
+const char *pk_text_role(uint8_t role)
+{
+	static const char *const words[] = {
+		[PK_ROLE_SOURCE] = "source",
+		[PK_ROLE_DESTINATION] = "destination",
+		[PK_ROLE_DNS_QUESTION] = "dns-question",
+	};
+
+	return role < PK_ROLES ? words[role] : "unknown";
 }
 
 void pk_text_flags(uint8_t flags, char out[PK_TEXT_FLAGS])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * text: how times, protocols and flags are written, and how text that an
+ * text: how times, protocols, flags and roles are written, and how text that an
  * outsider controls is made harmless. Pure functions; any thread.
  */
 #ifndef PK_CONTROL_TEXT_H
@@ -23,6 +23,9 @@ void pk_text_flags(uint8_t flags, char out[PK_TEXT_FLAGS]);
 
 /* IANA's keyword in lower case for the usual ones, else the number. */
 void pk_text_proto(uint8_t proto, char out[PK_TEXT_PROTO]);
+
+/* The word of an enum pk_role; "unknown" for other numbers. */
+const char *pk_text_role(uint8_t role);
 
 /*
  * Copy @in as valid, printable UTF-8. Bytes of control characters, of

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "bpf/outer.h"
 #include "control/threat_table.h"
 #include "ioc/indicator.h"
 #include "ioc/name.h"
@@ -153,6 +154,7 @@ static size_t append(uint8_t *to, size_t at, const void *from, size_t len)
 static void set_id(struct pk_threat *s, const struct pk_threat_key *key)
 {
 	uint8_t bytes[SENSOR_MAX + 1 + TYPE_MAX + 1 + 32 + PK_THREAT_VALUE + 8];
+	const uint8_t outer[2] = { 'o', key->depth };
 	uint64_t first = htole64(s->first_ns);
 	XXH128_hash_t hash;
 	size_t n = 0;
@@ -162,6 +164,8 @@ static void set_id(struct pk_threat *s, const struct pk_threat_key *key)
 	bytes[n++] = 0;
 	n = append(bytes, n, &key->observer, sizeof(key->observer));
 	n = append(bytes, n, &key->addr, sizeof(key->addr));
+	if (key->kind == PK_THREAT_OUTER)
+		n = append(bytes, n, outer, sizeof(outer));
 	if (key->kind == PK_THREAT_NAME)
 		n = append(bytes, n, s->indicator->value,
 			   strlen(s->indicator->value) + 1);
@@ -325,10 +329,27 @@ static struct pk_threat_key addr_key(const struct pk_record *r,
 	};
 }
 
+static struct pk_threat_key addr_hit_key(const struct pk_hit *hit)
+{
+	const struct pk_flow_key *flow = &hit->packet.key;
+	struct pk_threat_key key =
+		addr_key(&hit->head,
+			 hit->role == PK_ROLE_SOURCE ? &flow->src : &flow->dst);
+
+	if (!pk_hit_is_outer(hit))
+		return key;
+	key.kind = PK_THREAT_OUTER;
+	key.depth = hit->depth;
+	return key;
+}
+
 static void set_packet(struct pk_threat *s, const struct pk_hit *hit)
 {
 	s->role = hit->role;
+	s->depth = hit->depth;
 	s->generation = hit->generation;
+	if (pk_hit_is_outer(hit)) /* the rest is of the packet inside */
+		return;
 	s->flow.tcp_flags = hit->packet.tcp_flags;
 	s->flow.ttl = hit->packet.ttl;
 	s->flow.has_ttl = 1;
@@ -352,6 +373,7 @@ static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
 	struct pk_threat_seen seen = {
 		.slot = hit->slot,
 		.port = source ? flow->sport : flow->dport,
+		.ip6 = !!(hit->packet.layers & PK_IS_IP6),
 		.addr = &key->addr,
 		.at_ns = o.first_ns,
 	};
@@ -367,20 +389,39 @@ static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
 	open_indicator(t, e, &ind);
 }
 
+static uint64_t period_of(uint64_t ns)
+{
+	return ns >> (PK_TICK_SHIFT + PK_OUTER_PERIOD_SHIFT);
+}
+
+/* One more message of what is counted by its hits. */
+static void count_hit(struct pk_threats *t, struct pk_threat_entry *e,
+		      const struct pk_hit *hit)
+{
+	fold(t, e, hit->head.seen_ns);
+	e->shown.count++;
+	if (may_update(t, e))
+		update(t, e);
+}
+
 static void addr_hit(struct pk_threats *t, const struct pk_hit *hit)
 {
-	const struct pk_flow_key *flow = &hit->packet.key;
-	const union pk_addr *addr =
-		hit->role == PK_ROLE_SOURCE ? &flow->src : &flow->dst;
-	struct pk_threat_key key = addr_key(&hit->head, addr);
+	struct pk_threat_key key = addr_hit_key(hit);
 	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
+	uint64_t at = hit->head.seen_ns;
 
 	if (!e) {
 		open_addr_hit(t, hit, &key);
 		return;
 	}
+	if (key.kind == PK_THREAT_OUTER &&
+	    period_of(at) > period_of(e->shown.last_ns)) {
+		count_hit(t, e, hit);
+		return;
+	}
 	t->counters.redundant++;
-	e->due_ns = later(e->due_ns, plus(hit->head.seen_ns, e->quiet_ns));
+	if (key.kind != PK_THREAT_OUTER)
+		e->due_ns = later(e->due_ns, plus(at, e->quiet_ns));
 }
 
 /* The name that was seen, checked; "" when it is none. */
@@ -454,10 +495,7 @@ static void name_hit(struct pk_threats *t, const struct pk_hit *hit)
 		open_name_hit(t, hit, &key, answer ? &flow->src : &flow->dst);
 		return;
 	}
-	fold(t, e, hit->head.seen_ns);
-	e->shown.count++;
-	if (may_update(t, e))
-		update(t, e);
+	count_hit(t, e, hit);
 }
 
 void pk_threats_hit(struct pk_threats *t, const struct pk_hit *hit)

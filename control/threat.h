@@ -10,6 +10,8 @@
  *   kind       key                           offender      count
  *   detector   detector, observer, source    the source    matching flows
  *   address    observer, listed address      the address   packets, from FLOWs
+ *   outer      observer, listed address of   the address   periods in which it
+ *              a tunnel, its depth                         was seen
  *   name       observer, indicator, client   the client    DNS messages
  *
  * How a plane spreads packets over its workers must not show. For addresses
@@ -19,8 +21,10 @@
  * first says that packets were seen whose FLOW will come within
  * PK_THREAT_FLOW_DELAY_NS; so a threat stays open at least that long.) A FLOW
  * with listed packets and no open threat opens one too: no evidence is lost
- * with a lost HIT. As long as no threat is closed early, the output is the
- * same for every spread.
+ * with a lost HIT. Flows are of the innermost pairs, so of the addresses of
+ * tunnels there are HITs only: the first one of each period (bpf/outer.h) counts,
+ * which is the same for every spread, and the rest change nothing. As long as no
+ * threat is closed early, the output is the same for every spread.
  *
  * Time is that of the records, and of pk_threats_advance(). A threat that is
  * due closes before anything later is told; several in order of their time.
@@ -59,6 +63,8 @@ struct pk_threat_indicator {
 	uint8_t confidence; /* 0 to 100 */
 	uint8_t feeds;
 	uint8_t watch;	  /* 1: hits are counted, no threat is told */
+	uint8_t embedded; /* enum pk_embedded_kind: it is of the IPv4 address
+			     that what was seen carries */
 	uint32_t expires; /* Unix seconds, 0: it does not */
 	char type[24];
 	char id[104];
@@ -99,6 +105,7 @@ struct pk_threat {
 	uint8_t state; /* enum pk_threat_state */
 	uint8_t plane; /* enum pk_plane, of the first evidence */
 	uint8_t role;  /* enum pk_role; of indicators only */
+	uint8_t depth; /* of the address pair, likewise; 0: the outermost */
 	uint8_t confidence;
 	struct pk_threat_flow flow;
 	/* Detectors: as of the latest open or update. */
@@ -139,6 +146,7 @@ struct pk_threat_counters {
 struct pk_threat_seen {
 	uint32_t slot;		   /* that a plane found; 0: none is known */
 	uint16_t port;		   /* of @addr; 0: none */
+	uint8_t ip6;		   /* @addr was in an IPv6 header */
 	const union pk_addr *addr; /* NULL: a name was seen */
 	const uint8_t *name;	   /* the wire name; "" when it is none */
 	uint64_t at_ns;		   /* when: of a flow, its first packet */

@@ -15,6 +15,7 @@
 
 enum pk_threat_kind {
 	PK_THREAT_ADDRESS,
+	PK_THREAT_OUTER, /* an address of a tunnel */
 	PK_THREAT_NAME,
 	PK_THREAT_DETECTOR /* + index of the detector */
 };
@@ -23,7 +24,9 @@ struct pk_threat_key {
 	union pk_addr observer;
 	union pk_addr addr;
 	uint32_t slot; /* of name indicators, else 0 */
-	uint32_t kind;
+	uint16_t kind;
+	uint8_t depth; /* of addresses of tunnels, else 0 */
+	uint8_t pad;
 };
 _Static_assert(sizeof(struct pk_threat_key) == 40, "pk_threat_key");
 

@@ -13,6 +13,8 @@ static int check_hit(const struct pk_hit *h, uint32_t bytes)
 		return -EBADMSG;
 	if (h->packet.reason >= PK_PARSE_COUNT)
 		return -EBADMSG;
+	if (h->depth > h->packet.depth || h->packet.depth > PK_DEPTH_MAX)
+		return -EBADMSG;
 	return 0;
 }
 

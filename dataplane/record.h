@@ -37,6 +37,8 @@ enum pk_plane {
 enum {
 	PK_RECORD_MAX = 512, /* bytes of the longest record */
 	PK_NAME_WIRE = 255,  /* longest name on the wire (RFC 1035 2.3.4) */
+	/* Address pairs around a packet; datagrams put together have more. */
+	PK_DEPTH_MAX = PK_OUTERS * (PK_OUTERS + 2),
 };
 
 struct pk_record {
@@ -55,16 +57,17 @@ struct pk_record {
 _Static_assert(sizeof(struct pk_record) == 56, "pk_record");
 
 /*
- * An indicator was seen. For addresses it is the first of its flow line, role
- * and generation; for names every message counts. @text is the matched name in
- * wire form (labels with length bytes, lower case), text_len 0 for addresses.
+ * An indicator was seen. For addresses it is the first of its flow line, role,
+ * depth and generation (for those of tunnels also of each period, bpf/outer.h);
+ * for names every message counts. @text is the matched name in wire form
+ * (labels with length bytes, lower case), text_len 0 for addresses.
  */
 struct pk_hit {
 	struct pk_record head;
 	uint64_t generation;
 	uint32_t slot;
 	uint8_t role;  /* enum pk_role */
-	uint8_t depth; /* 0: outermost */
+	uint8_t depth; /* of the pair it was met in; 0: the outermost */
 	uint16_t text_len;
 	struct pk_packet packet;
 	uint8_t text[256]; /* the record ends behind text_len, padded */
@@ -107,6 +110,15 @@ _Static_assert(sizeof(struct pk_flow) == 56 + 40 + 64 + 8, "pk_flow");
  * what the ring holds of it. 0, or -EBADMSG.
  */
 int pk_record_check(const struct pk_record *r, uint32_t bytes);
+
+/*
+ * Was it met in an address pair of a tunnel around the packet? Then packet.key
+ * is that pair; what else is in packet is of the innermost one.
+ */
+static inline int pk_hit_is_outer(const struct pk_hit *h)
+{
+	return h->depth < h->packet.depth;
+}
 
 /* Bytes of a hit with @text_len bytes of text. */
 static inline uint16_t pk_hit_len(uint16_t text_len)

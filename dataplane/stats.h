@@ -36,7 +36,7 @@ enum { PK_WORKERS_MAX = 16 };
 	_(flows_resident, "flows in the table now")                           \
 	_(packets_resident, "packets in the table or waiting for their tick") \
 	_(bytes_resident, "their IP bytes")                                   \
-	_(names_in, "DNS messages in samples and datagrams put together")     \
+	_(names_in, "DNS messages in samples")                                \
 	_(names_given, "of these, questions that the workers found listed")   \
 	_(names_looked_up, "of these, questions looked up here")              \
 	_(names_bad, "of these, without a question that can be read")         \

@@ -17,6 +17,7 @@
 #include "tests/bpf_rig.h"
 #include "tests/bpf_twin.h"
 #include "tools/gen/grammar.h"
+#include "tools/gen/grammar_dns.h"
 #include "tools/gen/splitmix.h"
 
 enum {
@@ -108,6 +109,53 @@ static inline void list_host(struct rig *r, uint32_t n, bool six)
 		rig_add(r, &ind);
 }
 
+/* Name @n as an indicator of one of the three kinds. */
+static inline struct pk_indicator about_name(uint32_t n, uint8_t match)
+{
+	struct pk_indicator ind;
+
+	pk_indicator_init(&ind);
+	ind.type = PK_INDICATOR_DOMAIN;
+	ind.match = match;
+	ind.value_len =
+		(uint16_t)pk_grammar_name(RIG_SEED, n, ind.value);
+	return ind;
+}
+
+/* Some names, most of them with what is below them. */
+static inline void list_names(struct rig *r)
+{
+	for (uint32_t n = 0; n < PK_GRAMMAR_NAMES; n++) {
+		struct pk_indicator ind = about_name(n, PK_MATCH_SUBDOMAINS);
+
+		if (n % 4 == 0)
+			rig_add(r, &ind);
+		ind.match = PK_MATCH_EXACT;
+		if (n % 6 == 1)
+			rig_add(r, &ind);
+		ind.match = PK_MATCH_ONE_LABEL;
+		if (n % 9 == 2)
+			rig_add(r, &ind);
+	}
+}
+
+static inline void change_names(struct rig *r)
+{
+	for (uint32_t n = 0; n < 800; n++) {
+		struct pk_indicator ind = about_name(n, PK_MATCH_SUBDOMAINS);
+
+		if (n % 8 == 0)
+			pk_store_del(r->store, &ind, PK_ALL_FEEDS);
+		else if (n % 8 == 1)
+			rig_add(r, &ind);
+		ind.match = PK_MATCH_EXACT;
+		if (n % 12 == 1)
+			pk_store_del(r->store, &ind, PK_ALL_FEEDS);
+		else if (n % 12 == 3)
+			rig_add(r, &ind);
+	}
+}
+
 /* Some hosts of the grammar, and many that nobody meets. */
 static inline void list_hosts(struct rig *r)
 {
@@ -159,6 +207,7 @@ static inline void change_hosts(struct rig *r)
 		change_host(r, n, false);
 		change_host(r, n, true);
 	}
+	change_names(r);
 	assert_int_equal(pk_builder_delta(r->store, &delta), 0);
 	assert_true(delta.head->remap_buckets > 0 && delta.head->net4_root &&
 		    delta.head->net6_root);
@@ -184,7 +233,9 @@ static inline void compare_frame(struct contest *c, const struct model_frame *f)
 
 	if (!memcmp(&kernel, &f->decode.packet, sizeof(kernel)) &&
 	    k->hit_packets_src == u->hit_packets_src &&
-	    k->hit_packets_dst == u->hit_packets_dst)
+	    k->hit_packets_dst == u->hit_packets_dst &&
+	    k->hit_packets_outer == u->hit_packets_outer &&
+	    k->dns_listed == u->dns_listed && k->dns_deep == u->dns_deep)
 		return;
 	show_frame(c, f);
 	assert_memory_equal(&kernel, &f->decode.packet, sizeof(kernel));
@@ -301,6 +352,7 @@ static inline void begin_contest(struct contest *c)
 	c->frames = frames_wanted();
 	c->now_ns = 100ULL << PK_TICK_SHIFT;
 	list_hosts(c->r);
+	list_names(c->r);
 	rig_publish(c->r);
 	change_hosts(c->r);
 }

@@ -15,14 +15,17 @@
 
 #include "bpf/flow.h"
 #include "bpf/match.h"
+#include "bpf/outer.h"
 #include "bpf/parse.h"
 #include "tests/bpf_rig.h"
+#include "tests/dns_twin.h"
 
 struct model {
 	const struct pk_images *images;
 	struct pk_plane_counters count;
 	struct pk_flow_line line[PK_FLOW_LINES];
 	uint64_t hits[RIG_SLOTS];
+	__u64 outer[PK_OUTER_TAGS];
 	struct rig_events alerts, events;
 };
 
@@ -50,8 +53,10 @@ static inline void model_hand_on(struct model *m, struct pk_flow_line *line)
 	m->count.flow_out_bytes += line->bytes;
 }
 
+/* @outer: NULL for the innermost pair, which is at the packet's depth. */
 static inline void model_report(struct model *m, const struct model_frame *f,
-				uint8_t role, uint32_t slot)
+				uint8_t role, uint32_t slot,
+				const struct pk_flow_key *outer)
 {
 	struct pk_hit_event e = {
 		.head = { PK_EVENT_HIT, PK_ABI_VERSION, sizeof(e) },
@@ -60,31 +65,47 @@ static inline void model_report(struct model *m, const struct model_frame *f,
 		.generation = pk_images_generation(m->images),
 		.slot = slot,
 		.role = role,
+		.depth = f->decode.packet.depth,
 		.packet = f->decode.packet,
 	};
 
+	if (outer) {
+		e.depth = (uint8_t)(outer - f->decode.outer);
+		e.packet.key = *outer;
+		e.packet.key.direction = f->decode.packet.key.direction;
+		e.packet.key.port = RIG_PORT;
+		e.packet.layers &= (uint8_t)~PK_IS_IP6;
+		if (f->decode.outer_ip6 & 1 << e.depth)
+			e.packet.layers |= PK_IS_IP6;
+	}
 	rig_keep(&m->alerts, &e, sizeof(e));
 	m->count.hit_offered++;
 	m->count.hit_submitted++;
 }
 
-static inline void model_sample(struct model *m, const struct model_frame *f)
+/* @bytes: so much of the frame is asked for. @slot: of its question, or 0. */
+static inline void model_sample(struct model *m, const struct model_frame *f,
+				uint8_t why, uint32_t bytes, uint32_t slot)
 {
-	uint32_t caplen = f->len < PK_SAMPLE_BYTES ? f->len : PK_SAMPLE_BYTES;
+	uint32_t most = f->len < PK_SAMPLE_BYTES ? f->len : PK_SAMPLE_BYTES;
+	uint32_t caplen = bytes < most ? bytes : most;
 	struct pk_sample_event e = {
 		.head = { PK_EVENT_SAMPLE, PK_ABI_VERSION, sizeof(e) + caplen },
 		.time_ns = f->time_ns,
 		.frame = f->number,
 		.caplen = caplen,
 		.frame_len = f->len,
-		.why = PK_SAMPLE_DEEP,
+		.why = why,
+		.slot = slot,
+		.generation = slot ? pk_images_generation(m->images) : 0,
 		.packet = f->decode.packet,
 	};
-	uint8_t bytes[sizeof(e) + PK_SAMPLE_BYTES];
+	uint8_t event[sizeof(e) + PK_SAMPLE_BYTES];
 
-	memcpy(bytes, &e, sizeof(e));
-	memcpy(bytes + sizeof(e), f->data, caplen);
-	rig_keep(&m->events, bytes, sizeof(e) + caplen);
+	memcpy(event, &e, sizeof(e));
+	memcpy(event + sizeof(e), f->data, caplen);
+	rig_keep(why == PK_SAMPLE_NAME ? &m->alerts : &m->events, event,
+		 sizeof(e) + caplen);
 	m->count.sample_offered++;
 	m->count.sample_submitted++;
 }
@@ -132,9 +153,77 @@ static inline void model_flow(struct model *m, const struct model_frame *f,
 	}
 	report = pk_flow_add(line, &step);
 	if (report & PK_HIT_SRC)
-		model_report(m, f, PK_ROLE_SOURCE, src);
+		model_report(m, f, PK_ROLE_SOURCE, src, NULL);
 	if (report & PK_HIT_DST)
-		model_report(m, f, PK_ROLE_DESTINATION, dst);
+		model_report(m, f, PK_ROLE_DESTINATION, dst, NULL);
+}
+
+/* One end of a tunnel: report it, if the table does not know of it. */
+static inline void model_outer(struct model *m, const struct model_frame *f,
+			       const struct pk_flow_key *outer, uint8_t role)
+{
+	int ports =
+		outer->proto == 6 || outer->proto == 17 || outer->proto == 132;
+	uint16_t port = role == PK_ROLE_SOURCE ? outer->sport : outer->dport;
+	uint32_t slot = model_find(
+		m, role == PK_ROLE_SOURCE ? &outer->src : &outer->dst,
+		ports ? port : 0, &m->count.hit_packets_outer);
+	uint64_t hash = pk_flow_hash(RIG_SEED, &f->decode.packet.key);
+	uint64_t subject = pk_outer_subject(hash, slot, role,
+					    (uint8_t)(outer - f->decode.outer));
+	uint64_t tag = pk_outer_tag(subject, pk_images_generation(m->images),
+				    pk_tick(f->time_ns));
+
+	if (slot && pk_outer_is_new(&m->outer[pk_outer_place(subject)], tag))
+		model_report(m, f, role, slot, outer);
+}
+
+static inline void model_count_dns(struct model *m, int reason)
+{
+	__u64 *const counters[] = {
+#define MODEL_DNS(name, counter, text) [PK_DNS_##name] = &m->count.counter,
+		PK_DNS_REASONS(MODEL_DNS)
+#undef MODEL_DNS
+	};
+
+	m->count.dns_messages++;
+	++*counters[reason];
+}
+
+/* Also what lies behind the bytes in one piece. */
+static inline void model_dns(struct model *m, const struct model_frame *f)
+{
+	const struct pk_packet *p = &f->decode.packet;
+	uint32_t ip_end = p->ip_off + p->bytes;
+	uint32_t end = ip_end < f->len ? ip_end : f->len, len = 0;
+	struct dns_twin t;
+	struct pk_view v;
+
+	if (end > p->payload_off)
+		len = end - p->payload_off;
+	if (len > p->payload_len)
+		len = p->payload_len;
+	dns_twin_read(f->data + p->payload_off, len, p->key.proto == 6, &t);
+	pk_images_view(m->images, &v);
+	dns_twin_find(&t, &v);
+	model_count_dns(m, t.reason);
+	if (t.slot) {
+		m->count.dns_listed++;
+		m->hits[t.slot]++;
+		model_sample(m, f, PK_SAMPLE_NAME, p->payload_off + t.end,
+			     t.slot);
+	} else if (t.reason == PK_DNS_DEEP) {
+		model_sample(m, f, PK_SAMPLE_DEEP, p->payload_off + t.end, 0);
+	}
+}
+
+static inline int model_is_dns(const struct pk_packet *p)
+{
+	if (!(p->layers & PK_HAS_PAYLOAD))
+		return 0;
+	if (p->key.sport != 53 && p->key.dport != 53)
+		return 0;
+	return p->key.proto == 17 || (p->key.proto == 6 && p->payload_len > 0);
 }
 
 static inline void model_run(struct model *m, struct model_frame *f)
@@ -158,8 +247,14 @@ static inline void model_run(struct model *m, struct model_frame *f)
 	src = model_find(m, &p->key.src, sport, &m->count.hit_packets_src);
 	dst = model_find(m, &p->key.dst, dport, &m->count.hit_packets_dst);
 	model_flow(m, f, src, dst);
-	if (pk_wants_sample(p))
-		model_sample(m, f);
+	for (int i = 0; i < p->depth; i++) {
+		model_outer(m, f, &f->decode.outer[i], PK_ROLE_SOURCE);
+		model_outer(m, f, &f->decode.outer[i], PK_ROLE_DESTINATION);
+	}
+	if (model_is_dns(p))
+		model_dns(m, f);
+	if (p->layers & PK_IS_FRAGMENT)
+		model_sample(m, f, PK_SAMPLE_FRAGMENT, PK_SAMPLE_BYTES, 0);
 }
 
 static inline void model_sweep(struct model *m, uint64_t time_ns)

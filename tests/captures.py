@@ -67,7 +67,8 @@ def wire_text(wire):
     while wire[at]:
         labels.append(wire[at + 1:at + 1 + wire[at]])
         at += 1 + wire[at]
-    return '.'.join(''.join(chr(c) for c in label) for label in labels) or '<Root>'
+    return '.'.join(''.join(chr(c) if 32 <= c < 127 else '\\%03o' % c
+                            for c in label) for label in labels) or '<Root>'
 
 
 def seen_by_picket(p):
@@ -84,9 +85,10 @@ def seen_by_picket(p):
     if p['layers'] & 2:
         v['ports'] = '%d/%d' % (sport, p['code'] if proto in (1, 58) else dport)
     v['bytes'] = str(p['bytes'])
-    v['community'] = p.get('community', '')
+    if p['layers'] & 2 or proto not in oracle.WITH_PORTS:
+        v['community'] = p['community']
     if 'name' in p:
-        v['name'] = wire_text(bytes.fromhex(p['name']))
+        v['name'] = wire_text(bytes.fromhex(p['name'])).lower()
     return v
 
 

@@ -139,10 +139,8 @@ static void print_packet(const uint8_t *data, uint32_t len,
 		return;
 	printf(",\"bytes\":%u,\"ttl\":%u,\"tcp\":%u,\"code\":%u", p->bytes,
 	       p->ttl, p->tcp_flags, p->icmp_code);
-	if (p->layers & PK_HAS_PORTS) {
-		pk_community_id(&p->key, 0, id);
-		printf(",\"community\":\"%s\"", id);
-	}
+	pk_community_id(&p->key, 0, id);
+	printf(",\"community\":\"%s\"", id);
 	print_question(data, len, p);
 }
 

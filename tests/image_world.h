@@ -111,8 +111,8 @@ static inline uint32_t world_longest(const struct world *w,
 	return best;
 }
 
-static inline uint32_t world_match(const struct world *w,
-				   const union pk_addr *a, uint16_t port)
+static inline uint32_t world_own(const struct world *w, const union pk_addr *a,
+				 uint16_t port)
 {
 	uint32_t addr = 0;
 
@@ -128,6 +128,68 @@ static inline uint32_t world_match(const struct world *w,
 			addr = i + 1;
 	}
 	return addr ? addr : world_longest(w, a, 129);
+}
+
+/* The ways to carry an IPv4 address: @bits of a prefix, where, how. */
+static const struct world_way {
+	union pk_addr prefix, mask;
+	unsigned at;
+	uint8_t flip;
+} world_ways[] = {
+	{ { { 0, 0x64, 0xff, 0x9b } },
+	  { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 } },
+	  12,
+	  0 },
+	{ { { 0, 0x64, 0xff, 0x9b, 0, 1 } },
+	  { { 255, 255, 255, 255, 255, 255 } },
+	  12,
+	  0 },
+	{ { { 0x20, 0x02 } }, { { 255, 255 } }, 2, 0 },
+	{ { { 0x20, 0x01 } }, { { 255, 255, 255, 255 } }, 12, 255 },
+	{ { { [10] = 0x5e, 0xfe } }, { { [8] = 0xfd, 255, 255, 255 } }, 12, 0 },
+};
+enum { WORLD_WAYS = sizeof(world_ways) / sizeof(world_ways[0]) };
+
+/* Put an IPv4 address into an IPv6 one. */
+static inline union pk_addr world_carrier(const union pk_addr *v4, unsigned way,
+					  uint64_t rest)
+{
+	union pk_addr a;
+
+	for (unsigned i = 0; i < 16; i++, rest = rest >> 7 | rest << 57)
+		a.b[i] = (world_ways[way].prefix.b[i] &
+			  world_ways[way].mask.b[i]) |
+			 ((uint8_t)rest & (uint8_t)~world_ways[way].mask.b[i]);
+	for (unsigned i = 0; i < 4; i++)
+		a.b[world_ways[way].at + i] =
+			v4->b[12 + i] ^ world_ways[way].flip;
+	return a;
+}
+
+static inline bool world_carries(const union pk_addr *a, unsigned way)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if ((a->b[i] ^ world_ways[way].prefix.b[i]) &
+		    world_ways[way].mask.b[i])
+			return false;
+	return true;
+}
+
+static inline uint32_t world_match(const struct world *w,
+				   const union pk_addr *a, uint16_t port)
+{
+	uint32_t slot = world_own(w, a, port);
+	union pk_addr v4 = { .b = { [10] = 0xff, [11] = 0xff } };
+
+	for (unsigned way = 0; !slot && way < WORLD_WAYS; way++) {
+		if (!world_carries(a, way))
+			continue;
+		for (unsigned i = 0; i < 4; i++)
+			v4.b[12 + i] = a->b[world_ways[way].at + i] ^
+				       world_ways[way].flip;
+		return world_own(w, &v4, port);
+	}
+	return slot;
 }
 
 static inline unsigned world_labels(const uint8_t *wire)
@@ -311,7 +373,9 @@ static inline unsigned world_delta_next(const void *arg, uint32_t *cursor,
 
 static inline void world_build_delta(struct world *w)
 {
-	struct pk_key_source source = { world_delta_next, w, w->seed, NULL };
+	struct pk_key_source source = { .next = world_delta_next,
+					.arg = w,
+					.seed = w->seed };
 
 	pk_block_free(&w->delta);
 	assert_int_equal(pk_builder_build(&source, &w->delta), 0);
@@ -321,7 +385,9 @@ static inline void world_build_delta(struct world *w)
 /* A new base, and the empty delta over it. */
 static inline void world_build_base(struct world *w)
 {
-	struct pk_key_source source = { world_base_next, w, w->seed, NULL };
+	struct pk_key_source source = { .next = world_base_next,
+					.arg = w,
+					.seed = w->seed };
 
 	pk_block_free(&w->base);
 	assert_int_equal(pk_builder_build(&source, &w->base), 0);

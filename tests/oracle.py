@@ -14,10 +14,22 @@ alike; what then still differs stands in captures.differences, one by one:
   R2  The walk ends at the first protocol that is neither a link header, nor
       IP, nor a tunnel of CARRIERS: what an application carries (sFlow, SOCKS,
       L2TP, CAPWAP, IEEE 802.11 in GRE, IPComp ...) is payload.
-  R3  Fragments are told one by one: tshark runs without reassembly.
+  R3  Fragments and segments are told one by one: tshark runs without
+      reassembly. Without ports, a fragment of a protocol that has them has no
+      Community ID.
   R4  A question is compared where DNS runs directly over UDP or TCP of port
       53; multicast DNS and LLMNR are other protocols (RFC 6762, RFC 4795).
+      What tshark writes in angle brackets is no name, but for <Root>.
+  R5  A custom block of pcapng is no packet, though tshark numbers it as one.
+  R6  tshark gives a frame one Community ID, and not of the packet where the
+      walk ended if the walk ended early; none to IPv6 packets without ports;
+      a wrong or none to frames it calls malformed. There the ID is computed
+      here by the specification, from tshark's addresses and ports.
 """
+import base64
+import hashlib
+import ipaddress
+import struct
 import subprocess
 
 LINKS = {
@@ -45,10 +57,20 @@ ADDRESSES = {
 FIELDS = ['frame.number', 'frame.protocols', 'frame.cap_len', 'frame.len',
           *ADDRESSES['ip'], *ADDRESSES['ipv6'], *EXTENSIONS.values(),
           *(f for pair in PORTS.values() for f in pair),
-          'vlan.id', 'tcp.stream', 'udp.stream', 'dns.qry.name', 'communityid']
+          'vlan.id', 'ieee8021ad.id', 'tcp.stream', 'udp.stream', 'dns.qry.name', 'communityid',
+          '_ws.malformed']
 OPTIONS = ['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE',
+           '-o', 'tcp.desegment_tcp_streams:FALSE',
            '--enable-protocol', 'communityid']
 BETWEEN = '\x1f'
+WITH_PORTS = (1, 6, 17, 58, 132)
+# ICMP types whose messages answer each other, by protocol.
+PEERS = {1: {}, 58: {}}
+for _proto, _pairs in ((1, ((0, 8), (9, 10), (13, 14), (15, 16), (17, 18))),
+                       (58, ((128, 129), (130, 131), (133, 134), (135, 136),
+                             (139, 140), (144, 145)))):
+    for _a, _b in _pairs:
+        PEERS[_proto][_a], PEERS[_proto][_b] = _b, _a
 
 
 def tshark(path):
@@ -62,9 +84,10 @@ def tshark(path):
                          check=False)
     rows = []
     for line in run.stdout.decode('utf-8', 'backslashreplace').split('\n')[:-1]:
-        values = line.split('\t')
-        rows.append({f: v.split(BETWEEN) if v else []
-                     for f, v in zip(FIELDS, values)})
+        row = {f: v.split(BETWEEN) if v else []
+               for f, v in zip(FIELDS, line.split('\t'))}
+        if row['frame.protocols'] != ['data'] or path.endswith('.pcap'):  # R5
+            rows.append(row)
     return rows
 
 
@@ -78,6 +101,23 @@ class Layer:
         self.last = None   # protocol that ends the walk in this layer
 
 
+def community(layer):
+    """Community ID version 1 by its specification."""
+    a, b = (ipaddress.ip_address(x).packed for x in (layer.src, layer.dst))
+    ports, one_way = layer.ports or (0, 0), False
+    if layer.proto in PEERS:
+        peer = PEERS[layer.proto].get(ports[0])
+        one_way = peer is None
+        ports = ports if one_way else (ports[0], peer)
+    sport, dport = ports
+    if not one_way and (a, sport) > (b, dport):
+        a, b, sport, dport = b, a, dport, sport
+    text = b'\0\0' + a + b + bytes([layer.proto, 0])
+    if layer.proto in WITH_PORTS:
+        text += struct.pack('>HH', sport, dport)
+    return '1:' + base64.b64encode(hashlib.sha1(text).digest()).decode()
+
+
 class Frame:
     """A frame as tshark sees it, by the rules above."""
 
@@ -89,11 +129,11 @@ class Frame:
         self.layers = []
         self.rule = None  # what ended the walk before the stack's end
         self.question = None
+        self.computed = False  # the Community ID is not tshark's
         self.end_at = None  # the last protocol of the walk
         self.walk()
-        vlan = row['vlan.id']
-        self.vlan = int(vlan[0], 0) if vlan and 'vlan' in self.stack[:4] else 0
-        self.community = ''.join(row['communityid'][-1:])
+        self.vlan = self.tag()
+        self.community = self.community_id()
 
     def take(self, field):
         """The next occurrence of a field, or None."""
@@ -120,6 +160,29 @@ class Frame:
         if self.layers and b is not None:
             self.layers[-1].ports = (a, b)
 
+    def tag(self):
+        """The VLAN of the outermost tag, or 0."""
+        for name in self.stack:
+            if name in ('vlan', 'ieee8021ad'):
+                values = self.row[name + '.id']
+                return int(values[0], 0) if values else 0
+            if name not in LINKS:
+                break
+        return 0
+
+    def community_id(self):
+        """tshark's, or by R6 the specification's."""
+        if not self.layers:
+            return ''
+        last = self.layers[-1]
+        if last.proto in WITH_PORTS and not last.ports:
+            return ''
+        whole = self.rule in (None, 'R1') and not self.row['_ws.malformed']
+        if whole and last.proto in WITH_PORTS and self.row['communityid']:
+            return self.row['communityid'][0]
+        self.computed = True
+        return community(last)
+
     def walk(self):
         for i, name in enumerate(self.stack):
             if name in ADDRESSES:
@@ -131,7 +194,7 @@ class Frame:
             elif name in PORTS:
                 self.ports(name)
                 after = self.stack[i + 1] if i + 1 < len(self.stack) else ''
-                if name == 'udp' and after in TUNNELS:
+                if name == 'udp' and after in TUNNELS | {'mpls'}:
                     continue
                 self.end(i, after)
                 return
@@ -149,4 +212,6 @@ class Frame:
             self.rule = 'R1' if self.stack[i] in ('icmp', 'icmpv6') else 'R2'
         names = self.row['dns.qry.name']
         if after == 'dns' and self.layers and 53 in (self.layers[-1].ports or ()):
-            self.question = names[0] if names else None
+            name = names[0] if names else ''
+            if name == '<Root>' or not name.startswith('<'):
+                self.question = name

@@ -67,7 +67,8 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	w->reason[0] = 900;
 	w->reason[31] = 100;
 	w->hit_offered = 50, w->hit_submitted = 45, w->hit_ring_full = 5;
-	w->hit_packets_src = 60, w->hit_packets_dst = 70;
+	w->hit_packets_src = 60, w->hit_packets_dst = 50;
+	w->hit_packets_outer = 20;
 	w->sample_offered = 40, w->sample_submitted = 30;
 	w->sample_ring_full = 7, w->sample_unreadable = 3;
 	w->flow_lines = 20, w->flow_out_lines = 18, w->flow_lost_lines = 2;
@@ -90,7 +91,12 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	w->dns_names = 22, w->dns_listed = 10;
 	s->names_in = 16, s->names_given = 5, s->names_looked_up = 7;
 	s->names_bad = 4, s->names_found = 3;
-	s->flows_out = 12;
+	s->frag_in = 61, s->frag_used = 20, s->frag_duplicate = 2;
+	s->frag_expired = 3, s->frag_evicted = 4, s->frag_dropped = 5;
+	s->frag_oversize = 6, s->frag_quota = 7, s->frag_cut = 8;
+	s->frag_length = 2, s->frag_resident = 4, s->frag_nested = 57;
+	s->frag_hits = 2;
+	s->flows_out = 10;
 	s->records_offered = 50, s->records_written = 44;
 	s->records_ring_full = 6;
 	s->lost_packets = 30, s->lost_bytes = 300;
@@ -111,7 +117,7 @@ static void fill(struct pk_audit *a, struct pk_audit_plane *plane)
 	fill_plane(&plane[1], PK_PLANE_DPDK);
 	a->planes = 2;
 	a->plane = plane;
-	s->kernel_hits = 130 + 10, s->user_hits = 130 + 10 + 3 + 3;
+	s->kernel_hits = 130 + 10, s->user_hits = 130 + 10 + 5 + 5;
 	s->merged = 80;
 	p->records = 80, p->hits = 50, p->flows = 29, p->others = 1;
 	p->flow_packets = 800 - 60, p->flow_bytes = 8000 - 600;

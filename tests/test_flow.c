@@ -422,25 +422,6 @@ static void a_reason_is_counted_in_its_place_and_never_outside(void **state)
 	assert_true(count.seen == 0 && count.sweeps == 0);
 }
 
-static void dns_over_udp_is_sampled(void **state)
-{
-	struct pk_packet p = { .layers = PK_HAS_IP | PK_HAS_PAYLOAD };
-
-	(void)state;
-	p.key.proto = 17;
-	p.key.dport = 53;
-	assert_true(pk_wants_sample(&p));
-	p.key.dport = 5353;
-	assert_false(pk_wants_sample(&p));
-	p.key.sport = 53;
-	assert_true(pk_wants_sample(&p));
-	p.key.proto = 6;
-	assert_false(pk_wants_sample(&p));
-	p.key.proto = 17;
-	p.layers = PK_HAS_IP | PK_HAS_PORTS;
-	assert_false(pk_wants_sample(&p));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,7 +442,6 @@ int main(void)
 		cmocka_unit_test(counters_do_not_overflow_within_one_tick),
 		cmocka_unit_test(
 			a_reason_is_counted_in_its_place_and_never_outside),
-		cmocka_unit_test(dns_over_udp_is_sampled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

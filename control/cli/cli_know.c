@@ -35,13 +35,16 @@ static void lines(const char *indent, struct json_object *o,
 
 static void show_evidence(struct json_object *e)
 {
+	const char *depth = pk_cli_text(e, "depth");
+
 	pk_cli_print(stdout,
-		     "  last evidence: %s %s, %s: %s port %s -> %s port %s "
+		     "  last evidence: %s %s, %s%s%s: %s port %s -> %s port %s "
 		     "(%s)\n",
 		     pk_cli_text(e, "time"), pk_cli_text(e, "plane"),
-		     pk_cli_text(e, "role"), pk_cli_text(e, "src"),
-		     pk_cli_text(e, "src_port"), pk_cli_text(e, "dst"),
-		     pk_cli_text(e, "dst_port"), pk_cli_text(e, "protocol"));
+		     pk_cli_text(e, "role"), *depth ? " at depth " : "", depth,
+		     pk_cli_text(e, "src"), pk_cli_text(e, "src_port"),
+		     pk_cli_text(e, "dst"), pk_cli_text(e, "dst_port"),
+		     pk_cli_text(e, "protocol"));
 }
 
 static void show_feed(struct json_object *f)
@@ -110,10 +113,13 @@ int pk_cli_ioc_explain(const struct pk_cli *cli, const struct pk_cli_args *args)
 
 int pk_cli_ioc_hits(const struct pk_cli *cli, const struct pk_cli_args *args)
 {
-	static const char *const heads[] = { ">HITS", "TYPE",  "VALUE",
-					     "FEED",  "FIRST", "LAST" };
+	static const char *const heads[] = {
+		">HITS", "TYPE", "VALUE", "FEED",
+		"FIRST", "LAST", "ROLE",  ">DEPTH"
+	};
 	static const char *const names[] = { "hits", "type",	  "value",
-					     "feed", "first_hit", "last_hit" };
+					     "feed", "first_hit", "last_hit",
+					     "role", "depth" };
 	static const char *const group_heads[] = { ">HITS", ">INDICATORS",
 						   "NAME" };
 	const char *group[] = { "hits", "items", NULL };
@@ -126,7 +132,7 @@ int pk_cli_ioc_hits(const struct pk_cli *cli, const struct pk_cli_args *args)
 	if (cli->json)
 		pk_cli_json(cli, r);
 	else if (!strcmp(group[2], "indicator"))
-		pk_cli_table_of(pk_cli_get(r, "items"), heads, names, 6);
+		pk_cli_table_of(pk_cli_get(r, "items"), heads, names, 8);
 	else
 		pk_cli_table_of(pk_cli_get(r, "items"), group_heads, group, 3);
 	if (!cli->json)

@@ -53,6 +53,20 @@ static void show_flow(struct json_object *flow)
 		     pk_cli_text(flow, "dst_port"));
 }
 
+/* What is listed, and where it was met. */
+static void show_indicator(struct json_object *ind)
+{
+	const char *depth = pk_cli_text(ind, "depth");
+	const char *embedded = pk_cli_text(ind, "embedded");
+
+	pk_cli_print(stdout, " %s as %s", pk_cli_text(ind, "value"),
+		     pk_cli_text(ind, "role"));
+	if (*depth)
+		pk_cli_print(stdout, " at depth %s", depth);
+	if (*embedded)
+		pk_cli_print(stdout, ", %s", embedded);
+}
+
 /* One line: when, state, severity, what, who, whom, how often, the first. */
 static void show_line(struct json_object *t)
 {
@@ -64,8 +78,7 @@ static void show_line(struct json_object *t)
 		     pk_cli_text(t, !strcmp(state, "open") ? "first" : "last"),
 		     state, pk_cli_text(t, "severity"), pk_cli_text(t, "type"));
 	if (ind)
-		pk_cli_print(stdout, " %s as %s", pk_cli_text(ind, "value"),
-			     pk_cli_text(ind, "role"));
+		show_indicator(ind);
 	pk_cli_print(stdout, "  %s", pk_cli_text(t, "offender"));
 	if (*target)
 		pk_cli_print(stdout, " -> %s", target);

@@ -265,6 +265,7 @@ static int start_file(struct pk_boot *b)
 		.licence = f->licence,
 		.attribution = f->attribution,
 		.force = f->force,
+		.still = 1,
 		.fn = on_file,
 		.arg = b,
 	};

@@ -6,13 +6,25 @@
 #include <string.h>
 
 #include "control/daemon/ctlops_ioc.h"
+#include "control/daemon/overlay.h"
 
-enum { LINES_MAX = 10000, LINE_BYTES = 8192 };
+enum {
+	LINE_BYTES = 8192,
+	LINES = 8,	   /* in a step */
+	LINES_FREE = 4096, /* so many do not wait for a base that is built */
+};
 
-/* Lives until its answer; the bytes are of the request, which lives as long. */
+/*
+ *	BEGIN ──► CHECK ──► ENTER ──► CHANGE ──► SHOWN
+ *	            ▲         │ held
+ *	            └─────────┘ another commit came in between: once more, while held
+ */
+enum phase { BEGIN, CHECK, ENTER, CHANGE, SHOWN };
+
+/* The bytes are of the request. */
 struct apply {
+	struct pk_job job;
 	struct pk_daemon *d;
-	struct pk_ctl_answer *out;
 	const char *bytes;
 	size_t len;
 	const char *feed; /* of lines that name none; NULL */
@@ -20,9 +32,15 @@ struct apply {
 	bool force, dry_run, is_json, is_told; /* told: the format */
 	uint64_t expect;
 
-	struct pk_store *scratch; /* what earlier lines do: "+" and "-" */
+	enum phase phase;
+	bool held;	  /* the store, by us */
+	uint64_t checked; /* the commit that the lines would follow */
+	size_t at;	  /* of the next line */
 	uint32_t lines, added, changed, withdrawn, same;
-	uint64_t value_bytes, commit;
+	struct pk_overlay *after; /* the store as earlier lines leave it */
+	struct json_tokener *tokener;
+	uint64_t value_bytes, commit, generation;
+	int status; /* of the publication */
 	char why[PK_SAY_MAX];
 	const char *hint; /* of what a guard refused; or NULL */
 };
@@ -82,16 +100,26 @@ static int take_json(const struct apply *p, struct pk_args *a, struct change *c)
 	return err ? err : pk_ioc_take_times(a, &c->args);
 }
 
+static int not_json(struct change *c, size_t column)
+{
+	snprintf(c->args.why, sizeof(c->args.why),
+		 "column %zu: not a JSON object", column);
+	return -EINVAL;
+}
+
 static int parse_json(const struct apply *p, const char *line, struct change *c)
 {
+	size_t len = strlen(line), end;
 	struct pk_args a;
 	int err;
 
-	c->object = json_tokener_parse(line);
-	if (!c->object || !json_object_is_type(c->object, json_type_object)) {
-		snprintf(c->args.why, sizeof(c->args.why), "not a JSON object");
-		return -EINVAL;
-	}
+	json_tokener_reset(p->tokener);
+	c->object = json_tokener_parse_ex(p->tokener, line, (int)len);
+	end = json_tokener_get_parse_end(p->tokener);
+	if (!json_object_is_type(c->object, json_type_object))
+		return not_json(c, c->object ? 1 : end + 1);
+	if (line[end + strspn(line + end, " \t")])
+		return not_json(c, end + 1);
 	pk_args_begin(&a, c->object);
 	err = take_json(p, &a, c);
 	if (!err && pk_args_fault(&a)) {
@@ -122,61 +150,72 @@ static int one_line(struct apply *p, const char *line, apply_fn *fn)
 	return err;
 }
 
-static int each(struct apply *p, apply_fn *fn)
+/* The next one. 1: there are others, 0: it was the last, or an error. */
+static int next_line(struct apply *p, apply_fn *fn)
 {
+	const char *from = p->bytes + p->at;
+	size_t left = p->len - p->at;
+	const char *end = left ? memchr(from, '\n', left) : NULL;
+	size_t n = end ? (size_t)(end - from) : left;
 	char line[LINE_BYTES];
-	size_t at = 0;
 	int err = 0;
 
-	p->lines = 0;
-	while (!err && at < p->len) {
-		const char *from = p->bytes + at;
-		const char *end = memchr(from, '\n', p->len - at);
-		size_t n = end ? (size_t)(end - from) : p->len - at;
-
-		at += n + 1;
-		p->lines++;
-		if (n && from[n - 1] == '\r')
-			n--;
-		if (p->lines > LINES_MAX) {
-			snprintf(p->why, sizeof(p->why),
-				 "more than %d lines: use ioc load", LINES_MAX);
-			return -EINVAL;
-		}
-		if (n >= sizeof(line) || memchr(from, '\0', n)) {
-			snprintf(p->why, sizeof(p->why),
-				 "line %u: too long, or not text", p->lines);
-			return -EINVAL;
-		}
-		memcpy(line, from, n);
-		line[n] = '\0';
-		if (n && *line != '#')
-			err = one_line(p, line, fn);
+	if (!left)
+		return 0;
+	p->at += n + (end != NULL);
+	p->lines++;
+	if (n && from[n - 1] == '\r')
+		n--;
+	if (n >= sizeof(line) || memchr(from, '\0', n)) {
+		snprintf(p->why, sizeof(p->why),
+			 "line %u: too long, or not text", p->lines);
+		return -EINVAL;
 	}
+	memcpy(line, from, n);
+	line[n] = '\0';
+	if (n && *line != '#')
+		err = one_line(p, line, fn);
+	return err ? err : 1;
+}
+
+static int some_lines(struct apply *p, apply_fn *fn)
+{
+	int err = 1;
+
+	for (unsigned i = 0; i < LINES && err == 1; i++)
+		err = next_line(p, fn);
 	return err;
+}
+
+static void rewind_lines(struct apply *p)
+{
+	p->at = 0;
+	p->lines = p->added = p->changed = p->withdrawn = p->same = 0;
+	p->value_bytes = 0;
 }
 
 /* --- a first pass: would it all succeed? ------------------------------------------------------ */
 
-enum { PLUS, MINUS }; /* feeds of the scratch store */
-
-static int is_in(const struct pk_store *s, const struct pk_indicator *ind,
-		 uint16_t feed)
+/* As pk_ioc_find(), which change() will ask. */
+static bool would_find(const struct apply *p, struct pk_ioc_args *args)
 {
-	uint32_t slot = pk_store_find(s, ind);
-	struct pk_meta meta;
+	struct pk_indicator *ind = &args->ind;
+	uint8_t match = ind->match, found = 0;
+	int n = 0;
 
-	return slot && !pk_store_meta(s, slot, feed, &meta);
-}
-
-static int mark(struct apply *p, struct pk_indicator *ind, uint16_t feed)
-{
-	int err;
-
-	pk_store_del(p->scratch, ind, feed == PLUS ? MINUS : PLUS);
-	ind->feed = feed;
-	err = pk_store_add(p->scratch, ind, NULL);
-	return err == -EEXIST ? 0 : err;
+	if (pk_overlay_has(p->after, ind))
+		return true;
+	if (args->has_match || ind->type != PK_INDICATOR_DOMAIN)
+		return false;
+	for (int m = 0; m <= PK_MATCH_ONE_LABEL; m++) {
+		ind->match = (uint8_t)m;
+		if (!pk_overlay_has(p->after, ind))
+			continue;
+		found = (uint8_t)m;
+		n++;
+	}
+	ind->match = n == 1 ? found : match;
+	return n == 1;
 }
 
 static int not_there(struct apply *p, const struct pk_indicator *ind)
@@ -191,52 +230,24 @@ static int not_there(struct apply *p, const struct pk_indicator *ind)
 
 static int would_del(struct apply *p, struct change *c)
 {
-	const struct pk_store *s = pk_indicators_store(p->d->indicators);
-	struct pk_indicator *ind = &c->args.ind;
-	int there = is_in(p->scratch, ind, PLUS);
-	uint32_t slot = there ? 0 : pk_ioc_find(p->d, &c->args);
+	const struct pk_indicator *ind = &c->args.ind;
 
-	/* two lines may take it from two feeds: change() sees */
-	if (slot && (c->feed || !is_in(p->scratch, ind, MINUS))) {
-		int feed = c->feed ? pk_store_feed_find(s, c->feed) : 0;
-		struct pk_meta meta;
-
-		there = !c->feed ||
-			(feed >= 0 &&
-			 !pk_store_meta(s, slot, (uint16_t)feed, &meta));
-	}
-	if (there)
-		return mark(p, ind, MINUS);
-	return not_there(p, ind);
+	if (!would_find(p, &c->args) ||
+	    (c->feed && !pk_overlay_says(p->after, ind, c->feed)))
+		return not_there(p, ind);
+	p->withdrawn++;
+	return pk_overlay_del(p->after, ind, c->feed);
 }
 
-/* A name that no feed can have would only show when half is done. */
-static int check_feed(struct apply *p, const char *feed)
+static int would_add(struct apply *p, struct change *c)
 {
-	int err = feed ? pk_store_feed(p->scratch, feed) : 0;
-
-	if (err >= 0)
-		return 0;
-	snprintf(p->why, sizeof(p->why),
-		 "line %u: a feed's name is 1 to %d bytes, not \"%.64s\"",
-		 p->lines, PK_FEED_NAME_MAX, feed);
-	return err;
-}
-
-static int would(struct apply *p, struct change *c)
-{
+	const char *feed = c->feed ? c->feed : PK_IOC_DEFAULT_FEED;
 	struct pk_indicator *ind = &c->args.ind;
-	int force = p->force || c->force;
+	int force = p->force || c->force, err;
 	uint8_t small[PK_SMALL_VALUE];
 	char why[PK_SAY_MAX];
 	const uint8_t *bytes;
-	int err;
 
-	if (!c->add)
-		return would_del(p, c);
-	err = check_feed(p, c->feed);
-	if (err)
-		return err;
 	if (pk_ioc_refused(p->d, ind, force, why)) {
 		p->hint = pk_ioc_refused_hint(p->d, ind, force);
 		snprintf(p->why, sizeof(p->why), "line %u: %.400s", p->lines,
@@ -244,7 +255,27 @@ static int would(struct apply *p, struct change *c)
 		return -EPERM;
 	}
 	p->value_bytes += pk_indicator_bytes(ind, small, &bytes);
-	return mark(p, ind, PLUS);
+	if (pk_overlay_has(p->after, ind))
+		p->changed++;
+	else
+		p->added++;
+	err = pk_overlay_add(p->after, ind, feed);
+	if (err == -EINVAL)
+		snprintf(p->why, sizeof(p->why),
+			 "line %u: a feed's name is 1 to %d bytes, not "
+			 "\"%.64s\"",
+			 p->lines, PK_FEED_NAME_MAX, feed);
+	else if (err == -ENOSPC)
+		snprintf(p->why, sizeof(p->why),
+			 "line %u: feed \"%.64s\" is one too many: %d are the "
+			 "most",
+			 p->lines, feed, PK_FEEDS_MAX);
+	return err;
+}
+
+static int would(struct apply *p, struct change *c)
+{
+	return c->add ? would_add(p, c) : would_del(p, c);
 }
 
 /* --- and a second one -------------------------------------------------------------------------- */
@@ -267,13 +298,9 @@ static int change(struct apply *p, struct change *c)
 	return err == -EEXIST || err == -EALREADY ? 0 : err;
 }
 
-static void finish(struct apply *p)
-{
-	pk_store_free(p->scratch);
-	free(p);
-}
+/* --- step by step ------------------------------------------------------------------------------ */
 
-static void fail(struct apply *p, int err)
+static enum pk_job_next fail(struct apply *p, int err)
 {
 	enum pk_ctl_code code = err == -EINVAL	 ? PK_CTL_E_USAGE
 				: err == -ENOENT ? PK_CTL_E_USAGE
@@ -281,22 +308,19 @@ static void fail(struct apply *p, int err)
 				: err == -ESTALE ? PK_CTL_E_CONFLICT
 						 : PK_CTL_E_FAILED;
 
-	pk_ctl_fail(p->out, code, err == -EPERM ? p->hint : NULL,
+	pk_ctl_fail(p->job.out, code, err == -EPERM ? p->hint : NULL,
 		    "%s; nothing has changed",
 		    *p->why ? p->why : strerror(-err));
-	finish(p);
+	return PK_JOB_DONE;
 }
 
-static void on_applied(void *arg, int status, const char *why,
-		       uint64_t generation)
+static enum pk_job_next tell(struct apply *p)
 {
-	struct apply *p = arg;
 	struct json_object *o;
 
-	if (status) {
-		pk_ctlops_fail(p->out, status, why);
-		finish(p);
-		return;
+	if (p->status) {
+		pk_ctlops_fail(p->job.out, p->status, p->why);
+		return PK_JOB_DONE;
 	}
 	o = json_object_new_object();
 	pk_ctlops_add_number(o, "added", p->added);
@@ -304,66 +328,152 @@ static void on_applied(void *arg, int status, const char *why,
 	pk_ctlops_add_number(o, "withdrawn", p->withdrawn);
 	pk_ctlops_add_number(o, "same", p->same);
 	pk_ioc_add_bool(o, "dry_run", p->dry_run);
-	pk_ctlops_add_number(o, "generation", generation);
+	pk_ctlops_add_number(o, "generation", p->generation);
 	pk_ctlops_add_number(o, "commit", p->commit);
-	pk_ctl_ok(p->out, o);
-	finish(p);
+	pk_ctl_ok(p->job.out, o);
+	return PK_JOB_DONE;
 }
 
-static int check(struct apply *p)
+static int begin_check(struct apply *p)
 {
 	struct pk_indicators *i = p->d->indicators;
-	uint64_t last = pk_indicators_last(i);
-	int err;
 
-	if (p->expect != UINT64_MAX && p->expect != last) {
+	pk_overlay_free(p->after);
+	p->after = NULL;
+	rewind_lines(p);
+	p->phase = CHECK;
+	p->checked = pk_indicators_last(i);
+	if (p->expect != UINT64_MAX && p->expect != p->checked) {
 		snprintf(p->why, sizeof(p->why),
 			 "commit %llu is the last one, not %llu",
-			 (unsigned long long)last,
+			 (unsigned long long)p->checked,
 			 (unsigned long long)p->expect);
 		return -ESTALE;
 	}
-	err = pk_store_new(&p->scratch, pk_store_seed(pk_indicators_store(i)));
-	if (!err && (pk_store_feed(p->scratch, "+") != PLUS ||
-		     pk_store_feed(p->scratch, "-") != MINUS))
-		err = -ENOMEM;
-	return err ? err : each(p, would);
+	return pk_overlay_new(&p->after, pk_indicators_store(i));
 }
 
-static void tell_dry_run(struct apply *p)
-{
-	p->added = pk_store_feed_items(p->scratch, PLUS);
-	p->withdrawn = pk_store_feed_items(p->scratch, MINUS);
-	p->commit = pk_indicators_last(p->d->indicators);
-	on_applied(p, 0, "", pk_indicators_generation(p->d->indicators));
-}
-
-static void apply_now(void *arg)
+static void enter(void *arg)
 {
 	struct apply *p = arg;
-	struct pk_indicators *i = p->d->indicators;
-	int err = check(p);
 
-	if (!err && p->dry_run) {
-		tell_dry_run(p);
-		return;
+	pk_indicators_hold(p->d->indicators);
+	p->held = true;
+	pk_job_go(&p->job);
+}
+
+static int begin_change(struct apply *p)
+{
+	uint32_t lines = p->lines;
+	uint64_t bytes = p->value_bytes;
+
+	rewind_lines(p);
+	p->phase = CHANGE;
+	p->job.stay = true;
+	return pk_indicators_reserve(p->d->indicators, lines, bytes, p->why);
+}
+
+static enum pk_job_next checked(struct apply *p)
+{
+	struct pk_indicators *i = p->d->indicators;
+	int err;
+
+	if (p->dry_run) {
+		p->commit = p->checked;
+		p->generation = pk_indicators_generation(i);
+		return tell(p);
 	}
-	if (!err)
-		err = pk_indicators_reserve(i, p->lines, p->value_bytes,
-					    p->why);
-	if (!err)
-		err = each(p, change);
-	if (err) {
-		pk_indicators_abort(i);
-		fail(p, err);
-		return;
+	if (p->held) {
+		err = begin_change(p);
+		return err ? fail(p, err) : PK_JOB_MORE;
 	}
-	err = pk_indicators_commit(i, "apply", p->feed ? p->feed : "",
-				   pk_ctl_uid(p->out), &p->commit);
+	p->phase = ENTER;
+	err = p->lines > LINES_FREE ? pk_indicators_when_idle(i, enter, p)
+				    : pk_indicators_when_free(i, enter, p);
+	return err ? fail(p, err) : PK_JOB_WAIT;
+}
+
+/* The store is ours; is it what the lines were checked against? */
+static enum pk_job_next entered(struct apply *p)
+{
+	int err = pk_indicators_last(p->d->indicators) == p->checked
+			  ? begin_change(p)
+			  : begin_check(p);
+
+	return err ? fail(p, err) : PK_JOB_MORE;
+}
+
+static void on_shown(void *arg, int status, const char *why,
+		     uint64_t generation)
+{
+	struct apply *p = arg;
+
+	p->status = status;
+	p->generation = generation;
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	pk_job_go(&p->job);
+}
+
+static void release(struct apply *p)
+{
+	if (p->held)
+		pk_indicators_release(p->d->indicators);
+	p->held = false;
+}
+
+static enum pk_job_next changed(struct apply *p)
+{
+	struct pk_indicators *i = p->d->indicators;
+	int err = pk_indicators_commit(i, "apply", p->feed ? p->feed : "",
+				       pk_ctl_uid(p->job.out), &p->commit);
+
+	release(p);
 	if (err)
-		fail(p, err);
-	else if (pk_indicators_publish(i, 0, on_applied, p))
-		on_applied(p, -ENOMEM, "out of memory", 0);
+		return fail(p, err);
+	p->phase = SHOWN;
+	if (!pk_indicators_publish(i, 0, on_shown, p))
+		return PK_JOB_WAIT;
+	p->status = -ENOMEM;
+	snprintf(p->why, sizeof(p->why), "out of memory");
+	return tell(p);
+}
+
+static enum pk_job_next step(struct pk_job *job)
+{
+	struct apply *p = (struct apply *)job;
+	int err;
+
+	switch (p->phase) {
+	case BEGIN:
+		err = begin_check(p);
+		return err ? fail(p, err) : PK_JOB_MORE;
+	case CHECK:
+		err = some_lines(p, would);
+		if (err < 0)
+			return fail(p, err);
+		return err ? PK_JOB_MORE : checked(p);
+	case ENTER:
+		return entered(p);
+	case CHANGE:
+		err = some_lines(p, change);
+		if (err >= 0)
+			return err ? PK_JOB_MORE : changed(p);
+		/* for want of memory or disk: all else was checked */
+		pk_indicators_abort(p->d->indicators);
+		return fail(p, err);
+	default:
+		return tell(p);
+	}
+}
+
+static void free_apply(struct pk_job *job)
+{
+	struct apply *p = (struct apply *)job;
+
+	release(p);
+	pk_overlay_free(p->after);
+	json_tokener_free(p->tokener);
+	free(p);
 }
 
 static int take(struct apply *p, struct json_object *args)
@@ -384,18 +494,18 @@ static int take(struct apply *p, struct json_object *args)
 	if (!err && id)
 		err = -EINVAL;
 	if (err) {
-		pk_ioc_usage(p->out, p->common.why[0]
-					     ? p->common.why
-					     : "\"id\" is for one indicator");
+		pk_ioc_usage(p->job.out,
+			     p->common.why[0] ? p->common.why
+					      : "\"id\" is for one indicator");
 		return err;
 	}
-	if (pk_args_end(&a, p->out))
+	if (pk_args_end(&a, p->job.out))
 		return -EINVAL;
 	p->is_told = format != NULL;
 	p->is_json = format && !strcmp(format, "ndjson");
 	if (!format || p->is_json || !strcmp(format, "text"))
 		return 0;
-	pk_ctl_fail(p->out, PK_CTL_E_USAGE, "formats are text and ndjson",
+	pk_ctl_fail(p->job.out, PK_CTL_E_USAGE, "formats are text and ndjson",
 		    "unknown format \"%.40s\"", format);
 	return -EINVAL;
 }
@@ -405,22 +515,24 @@ static int op_apply(void *arg, struct json_object *args, const void *bytes,
 {
 	struct apply *p = calloc(1, sizeof(*p));
 	struct pk_daemon *d = arg;
-	int err;
 
 	if (!p)
 		return -ENOMEM;
+	p->job = (struct pk_job){ .out = out, .step = step, .end = free_apply };
 	p->d = d;
-	p->out = out;
 	p->bytes = bytes;
 	p->len = n;
+	p->tokener = json_tokener_new();
+	if (!p->tokener) {
+		free_apply(&p->job);
+		return -ENOMEM;
+	}
 	if (take(p, args)) {
-		free(p);
+		free_apply(&p->job);
 		return 0;
 	}
-	err = pk_indicators_when_free(d->indicators, apply_now, p);
-	if (err)
-		free(p);
-	return err ? err : PK_CTL_LATER;
+	pk_jobs_start(d->jobs, &p->job);
+	return PK_CTL_LATER;
 }
 
 int pk_ctlops_register_apply(struct pk_daemon *d)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/daemon/ctlops_ioc.h"
+#include "control/text.h"
 
 enum {
 	HITS_LIMIT = 20,
@@ -124,6 +125,8 @@ static void tell_indicator(const struct pk_daemon *d, struct json_object *o,
 		return;
 	pk_ioc_add_ns(o, "first_hit", e->first_ns);
 	pk_ioc_add_ns(o, "last_hit", e->last_ns);
+	pk_ctlops_add_text(o, "role", pk_text_role(e->role));
+	pk_ctlops_add_number(o, "depth", e->depth);
 }
 
 static void tell_sum(struct json_object *o, const char *key, const char *name,

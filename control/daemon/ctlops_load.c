@@ -8,21 +8,23 @@
 #include "control/daemon/ctlops_ioc.h"
 #include "ioc/feed/mapping.h"
 
-/* Lives until its answer; texts are of the request, which lives as long. */
-struct request {
+enum { WAITING_MAX = 8 }; /* loads behind the one under way */
+
+/* Texts are of the request. */
+struct pk_load_request {
+	struct pk_job job;
+	struct pk_load_request *next; /* that waits */
 	struct pk_daemon *d;
-	struct pk_ctl_answer *out;
-	struct pk_load_job job;
+	struct pk_load_job load;
 	struct pk_ioc_args args;
 	struct pk_mapping *mapping; /* owned: not a built-in one */
 	char op[PK_DISK_OP_MAX + 1];
-};
+	bool started;
 
-static void free_request(struct request *r)
-{
-	pk_mapping_free(r->mapping);
-	free(r);
-}
+	int status; /* of the end */
+	char why[PK_SAY_MAX];
+	struct json_object *result;
+};
 
 /* --- LOADED -------------------------------------------------------------------------- */
 
@@ -135,13 +137,13 @@ static struct json_object *loaded(const struct pk_load_result *r)
 }
 
 /* What is short for operations that are no loads. */
-static struct json_object *summary(const struct request *r,
+static struct json_object *summary(const struct pk_load_request *r,
 				   const struct pk_load_result *result)
 {
 	struct json_object *o = json_object_new_object();
 
-	if (r->job.kind == PK_LOAD_ROLLBACK) {
-		pk_ctlops_add_number(o, "to", r->job.commit);
+	if (r->load.kind == PK_LOAD_ROLLBACK) {
+		pk_ctlops_add_number(o, "to", r->load.commit);
 		pk_ctlops_add_number(o, "added", result->added);
 		pk_ctlops_add_number(o, "changed", result->changed);
 	} else {
@@ -152,6 +154,11 @@ static struct json_object *summary(const struct request *r,
 	pk_ctlops_add_number(o, "generation", result->generation);
 	pk_ctlops_add_number(o, "commit", result->commit);
 	return o;
+}
+
+static bool is_load(const struct pk_load_request *r)
+{
+	return r->load.kind == PK_LOAD_ADD || r->load.kind == PK_LOAD_REPLACE;
 }
 
 /* --- the end --------------------------------------------------------------------------- */
@@ -172,67 +179,138 @@ static enum pk_ctl_code code_of(int status)
 	}
 }
 
+/* The result does not live longer than this. */
 static void on_loaded(void *arg, int status, const char *why,
 		      const struct pk_load_result *result)
 {
-	struct request *r = arg;
-	int is_load =
-		r->job.kind == PK_LOAD_ADD || r->job.kind == PK_LOAD_REPLACE;
+	struct pk_load_request *r = arg;
 
-	if (status && is_load)
-		pk_ctl_fail_with(r->out, code_of(status), loaded(result), "%s",
-				 why);
-	else if (status)
-		pk_ctl_fail(r->out, code_of(status), NULL, "%s", why);
-	else
-		pk_ctl_ok(r->out,
-			  is_load ? loaded(result) : summary(r, result));
-	free_request(r);
+	r->status = status;
+	snprintf(r->why, sizeof(r->why), "%s", why);
+	if (is_load(r))
+		r->result = loaded(result);
+	else if (!status)
+		r->result = summary(r, result);
+	pk_job_go(&r->job);
 }
 
-static void fail_start(struct request *r, int err)
+static void tell(struct pk_load_request *r)
 {
-	struct pk_load_progress p;
+	struct pk_ctl_answer *out = r->job.out;
 
-	pk_loader_progress(r->d->loader, &p);
-	if (err == -EBUSY)
-		pk_ctl_fail(r->out, PK_CTL_E_BUSY, "ioc status tells how far",
-			    "%s of feed %s is under way; one at a time", p.op,
-			    p.feed);
-	else if (err == -EINVAL)
-		pk_ctl_fail(r->out, PK_CTL_E_USAGE, NULL,
+	if (!r->status)
+		pk_ctl_ok(out, r->result);
+	else if (r->result)
+		pk_ctl_fail_with(out, code_of(r->status), r->result, "%s",
+				 r->why);
+	else
+		pk_ctl_fail(out, code_of(r->status), NULL, "%s", r->why);
+	r->result = NULL;
+}
+
+/* --- one after the other ------------------------------------------------------------------ */
+
+unsigned pk_ctlops_loads_waiting(const struct pk_daemon *d)
+{
+	unsigned n = 0;
+
+	for (const struct pk_load_request *r = d->loads; r; r = r->next)
+		n += !r->started;
+	return n;
+}
+
+static void queue(struct pk_load_request *r)
+{
+	struct pk_load_request **at = &r->d->loads;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = r;
+}
+
+/* The first of those in line is the one under way. */
+static void end(struct pk_job *job)
+{
+	struct pk_load_request *r = (struct pk_load_request *)job;
+	struct pk_load_request **at = &r->d->loads;
+
+	while (*at && *at != r)
+		at = &(*at)->next;
+	if (*at)
+		*at = r->next;
+	if (r->d->loads && !r->d->loads->started)
+		pk_job_go(&r->d->loads->job);
+	json_object_put(r->result);
+	pk_mapping_free(r->mapping);
+	free(r);
+}
+
+static enum pk_job_next fail_start(struct pk_load_request *r, int err)
+{
+	struct pk_ctl_answer *out = r->job.out;
+
+	if (err == -EINVAL)
+		pk_ctl_fail(out, PK_CTL_E_USAGE, NULL,
 			    "a feed's name is 1 to %d bytes, not \"%.64s\"",
-			    PK_FEED_NAME_MAX, r->job.feed);
+			    PK_FEED_NAME_MAX, r->load.feed);
 	else
-		pk_ctl_fail(r->out, PK_CTL_E_FAILED, NULL, "%s: %s", r->job.op,
+		pk_ctl_fail(out, PK_CTL_E_FAILED, NULL, "%s: %s", r->load.op,
 			    strerror(-err));
-	free_request(r);
+	return PK_JOB_DONE;
 }
 
-static int start(struct request *r)
+/* A load that has begun goes on without its client. */
+static enum pk_job_next step(struct pk_job *job)
 {
+	struct pk_load_request *r = (struct pk_load_request *)job;
 	int err;
 
-	r->job.uid = pk_ctl_uid(r->out);
-	r->job.fn = on_loaded;
-	r->job.arg = r;
-	err = pk_loader_start(r->d->loader, &r->job);
+	if (r->started) {
+		tell(r);
+		return PK_JOB_DONE;
+	}
+	if (r->d->loads != r)
+		return PK_JOB_WAIT;
+	r->load.uid = pk_ctl_uid(job->out);
+	r->load.fn = on_loaded;
+	r->load.arg = r;
+	err = pk_loader_start(r->d->loader, &r->load);
 	if (err)
-		fail_start(r, err);
-	return err ? 0 : PK_CTL_LATER;
+		return fail_start(r, err);
+	r->started = job->stay = true;
+	return PK_JOB_WAIT;
+}
+
+static int start(struct pk_load_request *r)
+{
+	struct pk_load_progress p;
+	struct pk_daemon *d = r->d;
+
+	if (pk_ctlops_loads_waiting(d) >= WAITING_MAX) {
+		pk_loader_progress(d->loader, &p);
+		pk_ctl_fail(r->job.out, PK_CTL_E_BUSY,
+			    "ioc status tells how far",
+			    "%s of feed %s is under way, and %d others wait",
+			    p.op, p.feed, WAITING_MAX);
+		end(&r->job);
+		return 0;
+	}
+	queue(r);
+	pk_jobs_start(d->jobs, &r->job);
+	return PK_CTL_LATER;
 }
 
 /* --- arguments --------------------------------------------------------------------------- */
 
-static int take_mapping(struct request *r, struct pk_args *a)
+static int take_mapping(struct pk_load_request *r, struct pk_args *a)
 {
 	const char *text = pk_args_text(a, "mapping", false);
 	char why[PK_MAPPING_WHY_MAX];
 
 	if (!text)
 		return 0;
-	r->job.options.mapping = pk_mapping_find(text);
-	if (r->job.options.mapping)
+	r->load.options.mapping = pk_mapping_find(text);
+	if (r->load.options.mapping)
 		return 0;
 	if (*text != '{') {
 		snprintf(r->args.why, sizeof(r->args.why),
@@ -243,13 +321,13 @@ static int take_mapping(struct request *r, struct pk_args *a)
 		snprintf(r->args.why, sizeof(r->args.why), "%s", why);
 		return -EINVAL;
 	}
-	r->job.options.mapping = r->mapping;
+	r->load.options.mapping = r->mapping;
 	return 0;
 }
 
-static int take_options(struct request *r, struct pk_args *a)
+static int take_options(struct pk_load_request *r, struct pk_args *a)
 {
-	struct pk_feed_options *o = &r->job.options;
+	struct pk_feed_options *o = &r->load.options;
 	int format = o->format, type = -1, match = o->match;
 	int err = pk_ioc_take_word(a, "format", pk_feed_format_find, &format,
 				   r->args.why);
@@ -279,9 +357,9 @@ static int take_options(struct request *r, struct pk_args *a)
 	return err;
 }
 
-static int take(struct request *r, struct json_object *args)
+static int take(struct pk_load_request *r, struct json_object *args)
 {
-	struct pk_load_job *j = &r->job;
+	struct pk_load_job *j = &r->load;
 	const char *feed, *name, *licence;
 	struct pk_args a;
 	int err;
@@ -302,24 +380,34 @@ static int take(struct request *r, struct json_object *args)
 	j->licence = licence ? licence : "";
 	j->attribution = r->args.ind.meta.attribution;
 	if (err)
-		pk_ioc_usage(r->out, r->args.why);
-	else if (pk_args_end(&a, r->out))
+		pk_ioc_usage(r->job.out, r->args.why);
+	else if (pk_args_end(&a, r->job.out))
 		err = -EINVAL;
 	return err;
 }
 
-static int op_load_as(struct pk_daemon *d, struct json_object *args,
-		      const struct pk_load_job *job, struct pk_ctl_answer *out)
+static struct pk_load_request *new_request(struct pk_daemon *d,
+					   struct pk_ctl_answer *out)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct pk_load_request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->job = (struct pk_job){ .out = out, .step = step, .end = end };
+	r->d = d;
+	return r;
+}
+
+static int op_load_as(struct pk_daemon *d, struct json_object *args,
+		      const struct pk_load_job *load, struct pk_ctl_answer *out)
+{
+	struct pk_load_request *r = new_request(d, out);
 
 	if (!r)
 		return -ENOMEM;
-	r->d = d;
-	r->out = out;
-	r->job = *job;
+	r->load = *load;
 	if (take(r, args)) {
-		free_request(r);
+		end(&r->job);
 		return 0;
 	}
 	return start(r);
@@ -360,25 +448,25 @@ static int op_diff(void *arg, struct json_object *args, const void *bytes,
 
 /* --- without bytes -------------------------------------------------------------------------- */
 
-static struct request *new_request(struct pk_daemon *d,
-				   struct pk_ctl_answer *out)
+static struct pk_load_request *new_bare(struct pk_daemon *d,
+					struct pk_ctl_answer *out)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct pk_load_request *r = new_request(d, out);
+	struct pk_load_job *j;
 
 	if (!r)
 		return NULL;
-	r->d = d;
-	r->out = out;
-	r->job.op = r->op;
-	r->job.name = r->job.feed = r->job.licence = r->job.attribution = "";
-	pk_feed_options_init(&r->job.options);
+	j = &r->load;
+	j->op = r->op;
+	j->name = j->feed = j->licence = j->attribution = "";
+	pk_feed_options_init(&j->options);
 	return r;
 }
 
 static int op_rollback(void *arg, struct json_object *args, const void *bytes,
 		       size_t n, struct pk_ctl_answer *out)
 {
-	struct request *r = new_request(arg, out);
+	struct pk_load_request *r = new_bare(arg, out);
 	struct pk_args a;
 
 	(void)bytes;
@@ -386,19 +474,19 @@ static int op_rollback(void *arg, struct json_object *args, const void *bytes,
 	if (!r)
 		return -ENOMEM;
 	pk_args_begin(&a, args);
-	r->job.kind = PK_LOAD_ROLLBACK;
-	r->job.commit = pk_args_number(&a, "commit", UINT64_MAX, INT64_MAX);
-	r->job.dry_run = pk_args_bool(&a, "dry_run");
+	r->load.kind = PK_LOAD_ROLLBACK;
+	r->load.commit = pk_args_number(&a, "commit", UINT64_MAX, INT64_MAX);
+	r->load.dry_run = pk_args_bool(&a, "dry_run");
 	if (pk_args_end(&a, out)) {
-		free_request(r);
+		end(&r->job);
 		return 0;
 	}
-	if (r->job.commit == UINT64_MAX) {
-		free_request(r);
+	if (r->load.commit == UINT64_MAX) {
+		end(&r->job);
 		return pk_ioc_usage(out, "\"commit\" is missing");
 	}
 	snprintf(r->op, sizeof(r->op), "rollback %llu",
-		 (unsigned long long)r->job.commit);
+		 (unsigned long long)r->load.commit);
 	return start(r);
 }
 
@@ -406,30 +494,32 @@ static int op_feed_del(void *arg, struct json_object *args, const void *bytes,
 		       size_t n, struct pk_ctl_answer *out)
 {
 	struct pk_daemon *d = arg;
-	struct request *r = new_request(d, out);
+	struct pk_load_request *r = new_bare(d, out);
 	const char *feed;
 	struct pk_args a;
+	int number;
 
 	(void)bytes;
 	(void)n;
 	if (!r)
 		return -ENOMEM;
 	pk_args_begin(&a, args);
-	r->job.kind = PK_LOAD_DELETE;
+	r->load.kind = PK_LOAD_DELETE;
 	feed = pk_args_text(&a, "feed", true);
-	r->job.dry_run = pk_args_bool(&a, "dry_run");
+	r->load.dry_run = pk_args_bool(&a, "dry_run");
 	if (pk_args_end(&a, out)) {
-		free_request(r);
+		end(&r->job);
 		return 0;
 	}
-	if (pk_store_feed_find(pk_indicators_store(d->indicators), feed) < 0) {
+	number = pk_store_feed_find(pk_indicators_store(d->indicators), feed);
+	if (number < 0 || !pk_ioc_feed_is_shown(d, (uint16_t)number)) {
 		pk_ctl_fail(out, PK_CTL_E_NOT_FOUND,
 			    "feed list shows which there are",
 			    "there is no feed \"%.64s\"", feed);
-		free_request(r);
+		end(&r->job);
 		return 0;
 	}
-	r->job.feed = feed;
+	r->load.feed = feed;
 	snprintf(r->op, sizeof(r->op), "feed del");
 	return start(r);
 }

@@ -217,8 +217,6 @@ static void add_evidence(struct json_object *o, const struct pk_daemon *d,
 {
 	static const char *const planes[] = { "file", "xdp", "dpdk",
 					      "collect" };
-	static const char *const roles[] = { "source", "destination",
-					     "dns-question" };
 	const struct pk_evidence_entry *e = pk_evidence_find(d->evidence, slot);
 	char text[PK_ADDR_TEXT_MAX], proto[PK_TEXT_PROTO];
 	struct json_object *part;
@@ -231,8 +229,9 @@ static void add_evidence(struct json_object *o, const struct pk_daemon *d,
 	pk_ioc_add_ns(part, "time", e->last_ns);
 	pk_ctlops_add_text(part, "plane",
 			   e->plane < PK_PLANES ? planes[e->plane] : "?");
-	pk_ctlops_add_text(part, "role",
-			   e->role < PK_ROLES ? roles[e->role] : "?");
+	pk_ctlops_add_text(part, "role", pk_text_role(e->role));
+	if (e->depth)
+		pk_ctlops_add_number(part, "depth", e->depth);
 	pk_text_proto(e->key.proto, proto);
 	pk_ctlops_add_text(part, "protocol", proto);
 	pk_addr_print(&e->key.src, text);

@@ -89,6 +89,7 @@ void pk_evidence_hit(struct pk_evidence *e, const struct pk_hit *hit)
 	entry->last_ns = hit->head.seen_ns;
 	entry->plane = hit->head.plane;
 	entry->role = hit->role;
+	entry->depth = hit->depth;
 	entry->key = hit->packet.key;
 }
 

@@ -20,6 +20,7 @@ struct pk_evidence_entry {
 	uint32_t slot; /* 0: free */
 	uint8_t plane; /* enum pk_plane, of the last hit */
 	uint8_t role;  /* enum pk_role */
+	uint8_t depth; /* of the address pair; 0: the outermost */
 	uint8_t fresh; /* hit since the hand came by */
 	uint64_t first_ns;
 	uint64_t last_ns;

@@ -143,9 +143,6 @@ void pk_publish_finish(struct pk_indicators *d, int err);
 void pk_publish_tried(struct pk_indicators *d, int err);
 const char *pk_publish_reason(int err);
 
-/* This thread has time: what the loop does comes first. */
-void pk_publish_yield(void);
-
 /* publish_base.c */
 int pk_base_init(struct pk_indicators *d);
 void pk_base_fini(struct pk_indicators *d);

@@ -192,14 +192,40 @@ static void on_published(void *arg, int status, const char *why,
 	finish(l, status);
 }
 
+/* Has nothing changed but the time? */
+static int is_still(const struct pk_loader *l, const struct pk_feed_info *info)
+{
+	const struct pk_load_result *r = &l->load->result;
+	const struct pk_feed_info *was = pk_store_feed_info(
+		pk_indicators_store(l->conf.indicators), l->load->number);
+
+	return !r->added && !r->changed && !r->withdrawn && was->loaded &&
+	       was->ttl_sec == info->ttl_sec && was->records == info->records &&
+	       was->refused == info->refused &&
+	       !strcmp(was->format, info->format) &&
+	       !strcmp(was->source, info->source) &&
+	       !strcmp(was->licence, info->licence) &&
+	       !strcmp(was->attribution, info->attribution);
+}
+
+/* What was refused of a feed that is no more. */
+static void forget(struct pk_loader *l)
+{
+	free(l->memory[l->load->number]);
+	l->memory[l->load->number] = NULL;
+}
+
 static void set_info(struct pk_loader *l)
 {
 	const struct pk_load *load = l->load;
 	const struct pk_load_job *job = &load->job;
 	struct pk_feed_info info = { 0 };
 
-	if (job->kind != PK_LOAD_ADD && job->kind != PK_LOAD_REPLACE)
+	if (job->kind == PK_LOAD_DELETE) {
+		pk_indicators_feed_set(l->conf.indicators, load->number, &info);
+		forget(l);
 		return;
+	}
 	snprintf(info.name, sizeof(info.name), "%s", load->feed);
 	snprintf(info.format, sizeof(info.format), "%s", load->result.format);
 	snprintf(info.source, sizeof(info.source), "%s", load->name);
@@ -210,23 +236,41 @@ static void set_info(struct pk_loader *l)
 	info.loaded = real_sec();
 	info.records = load->result.stats.records;
 	info.refused = pk_feed_refused(&load->result.stats);
-	pk_indicators_feed_set(l->conf.indicators, load->number, &info);
+	if (!job->still || !is_still(l, &info))
+		pk_indicators_feed_set(l->conf.indicators, load->number, &info);
 }
 
-/* What an earlier commit knew of its feeds. */
+/* Most often a feed has the same number in both. NULL: it has none. */
+static const struct pk_feed_info *info_of(const struct pk_store *s,
+					  uint16_t number, const char *name)
+{
+	const struct pk_feed_info *info = pk_store_feed_info(s, number);
+	int n = info && !strcmp(info->name, name) ? number
+						  : pk_store_feed_find(s, name);
+
+	return n < 0 ? NULL : pk_store_feed_info(s, (uint16_t)n);
+}
+
+/* What an earlier commit knew of its feeds; of others it knew nothing. */
 static void set_infos(struct pk_loader *l)
 {
-	const struct pk_load *load = l->load;
-	unsigned n = pk_store_feed_count(load->fresh);
+	static const struct pk_feed_info none;
+	struct pk_indicators *d = l->conf.indicators;
+	const struct pk_store *s = pk_indicators_store(d);
+	const struct pk_store *fresh = l->load->fresh;
 
-	for (uint16_t i = 0; i < n; i++) {
-		const struct pk_feed_info *info =
-			pk_store_feed_info(load->fresh, i);
-		int number = pk_indicators_feed(l->conf.indicators, info->name);
+	for (uint16_t i = 0; i < pk_store_feed_count(fresh); i++) {
+		const char *name = pk_store_feed_info(fresh, i)->name;
 
-		if (number >= 0)
-			pk_indicators_feed_set(l->conf.indicators,
-					       (uint16_t)number, info);
+		if (!info_of(s, i, name))
+			pk_indicators_feed(d, name);
+	}
+	for (uint16_t i = 0; i < pk_store_feed_count(s); i++) {
+		const struct pk_feed_info *now = pk_store_feed_info(s, i);
+		const struct pk_feed_info *then = info_of(fresh, i, now->name);
+
+		if (then || now->loaded)
+			pk_indicators_feed_set(d, i, then ? then : &none);
 	}
 }
 

@@ -113,6 +113,7 @@ struct pk_load_job {
 	uint8_t has_expect;
 	uint8_t dry_run;
 	uint8_t force;
+	uint8_t still; /* no commit when nothing changed but the time */
 	pk_loader_fn *fn;
 	void *arg;
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/daemon/background.h"
 #include "control/daemon/loader_inside.h"
 
 enum { CHUNK = 1 << 20 };
@@ -130,7 +131,7 @@ static void *run(void *arg)
 	uint64_t one = 1;
 
 	free(arg);
-	pk_publish_yield();
+	pk_background();
 	if (e.load->disk)
 		e.load->err = pk_disk_load_at(e.load->disk, e.load->job.commit,
 					      &e.load->fresh);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -11,18 +10,11 @@
 #include "control/daemon/indicators_inside.h"
 #include "control/log.h"
 
-enum { BACKGROUND_NICE = 10 };
-
 void pk_publish_flush_later(struct pk_indicators *d)
 {
 	const struct timeval now = { 0, 0 };
 
 	event_add(d->flush, &now);
-}
-
-void pk_publish_yield(void)
-{
-	setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 }
 
 const char *pk_publish_reason(int err)

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "control/daemon/background.h"
 #include "control/daemon/indicators_inside.h"
 #include "control/log.h"
 
@@ -24,7 +25,7 @@ static void *build(void *arg)
 	uint64_t one = 1;
 	int err = 0;
 
-	pk_publish_yield();
+	pk_background();
 	if (!b->block.lines)
 		err = pk_images_place(d->images, &place);
 	if (!err && !b->block.lines)

@@ -24,6 +24,14 @@ struct hit {
 	uint8_t depth;
 };
 
+/* Why a frame is sent itself, and how much of it is needed. */
+struct reason {
+	uint8_t why;	     /* enum pk_sample_why */
+	uint32_t bytes;	     /* most of them */
+	uint32_t slot;	     /* PK_SAMPLE_NAME */
+	uint64_t generation; /* of it */
+};
+
 struct pk_worker {
 	struct pk_worker_conf conf;
 	struct pk_plane_counters *count;
@@ -40,7 +48,7 @@ struct pk_worker {
 	struct pk_endpoint outer_end[OUTER_ENDS];
 	uint32_t outer_slot[OUTER_ENDS]; /* valid if there are tunnels */
 	uint16_t outer_at[PK_BURST];	 /* a packet's first one */
-	uint64_t outers[PK_OUTER_TAGS];
+	__u64 outers[PK_OUTER_TAGS];
 	struct pk_sample_event sample;
 	uint8_t sample_bytes[PK_SAMPLE_BYTES];
 };

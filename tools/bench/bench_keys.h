@@ -114,7 +114,9 @@ static inline int bench_build(struct pk_block *out, enum bench_keys keys,
 			      uint32_t count, uint64_t seed)
 {
 	struct bench_source s = { keys, count, seed };
-	struct pk_key_source source = { bench_next, &s, seed, NULL };
+	struct pk_key_source source = { .next = bench_next,
+					.arg = &s,
+					.seed = seed };
 
 	return pk_builder_build(&source, out);
 }

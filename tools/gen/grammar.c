@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "tools/gen/grammar_dns.h"
 #include "tools/gen/splitmix.h"
 
 enum {
@@ -97,6 +98,30 @@ void pk_grammar_host(uint64_t seed, uint32_t n, bool ip6, uint8_t address[16])
 	address[10] = address[11] = 0xff;
 }
 
+/* An IPv6 address that carries an IPv4 host, in one of the known ways. */
+static void put_carrier(struct writer *w, uint32_t host)
+{
+	static const uint8_t ways[][16] = {
+		{ 0x00, 0x64, 0xff, 0x9b },
+		{ 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01, 0xab },
+		{ 0x20, 0x02 },
+		{ 0x20, 0x01, 0x00, 0x00 },
+		{ 0x2a, 0x0a, [10] = 0x5e, 0xfe },
+		{ 0xfe, 0x80, [8] = 0x02, 0x00, 0x5e, 0xfe },
+		{ [10] = 0xff, 0xff },
+	};
+	uint32_t way = pick(w, 7);
+	uint8_t a[16], v4[16];
+
+	memcpy(a, ways[way], 16);
+	pk_grammar_host(w->seed, host, false, v4);
+	memcpy(a + (way == 2 ? 2 : 12), v4 + 12, 4);
+	for (int i = 12; i < 16 && way == 3; i++)
+		a[i] ^= 0xff;
+	for (int i = 0; i < 16; i++)
+		put8(w, a[i]);
+}
+
 static void put_address(struct writer *w, bool ip6)
 {
 	uint32_t n =
@@ -105,6 +130,10 @@ static void put_address(struct writer *w, bool ip6)
 
 	if (chance(w, 15)) {
 		put_random(w, ip6 ? 16 : 4);
+		return;
+	}
+	if (ip6 && chance(w, 12)) {
+		put_carrier(w, n);
 		return;
 	}
 	pk_grammar_host(w->seed, n, ip6, a);
@@ -129,9 +158,28 @@ static void put_payload(struct writer *w)
 	put_random(w, chance(w, 2) ? pick(w, 1500) : pick(w, 40));
 }
 
+/* Behind port 53 there is mostly DNS; @ports is where both stand. */
+static void put_datagram(struct writer *w, uint32_t ports, bool tcp)
+{
+	uint8_t bytes[PK_GRAMMAR_DNS_MAX];
+	const uint8_t *p = w->data + ports;
+	uint32_t len;
+
+	if (ports + 4 > w->len || chance(w, 15) ||
+	    ((p[0] || p[1] != 53) && (p[2] || p[3] != 53))) {
+		put_payload(w);
+		return;
+	}
+	len = pk_grammar_dns(w->seed, pk_splitmix_next(&w->random), tcp,
+			     w->clean, bytes);
+	for (uint32_t i = 0; i < len; i++)
+		put8(w, bytes[i]);
+}
+
 static void put_tcp(struct writer *w)
 {
 	uint32_t words = 5 + (chance(w, 30) ? pick(w, 11) : 0);
+	uint32_t at = w->len;
 
 	put_port(w);
 	put_port(w);
@@ -141,7 +189,7 @@ static void put_tcp(struct writer *w)
 	else
 		put8(w, words << 4 | pick(w, 16));
 	put_random(w, 7 + 4 * (words - 5));
-	put_payload(w);
+	put_datagram(w, at, true);
 }
 
 static void put_udp(struct writer *w)
@@ -151,7 +199,7 @@ static void put_udp(struct writer *w)
 	put_port(w);
 	put_port(w);
 	put_random(w, 4);
-	put_payload(w);
+	put_datagram(w, at, false);
 	len = w->len - at;
 	if (spoils(w, 6))
 		len = chance(w, 50) ? pick(w, 8) : len + 1 + pick(w, 40);

@@ -12,7 +12,7 @@
  *
  * Checksums are random: nothing that reads these frames looks at them.
  * Addresses come from PK_GRAMMAR_HOSTS hosts of each family, a few of them
- * often, and sometimes from anywhere.
+ * often, and sometimes from anywhere; some of IPv6 carry a host of IPv4.
  */
 #ifndef PK_GEN_GRAMMAR_H
 #define PK_GEN_GRAMMAR_H
