@@ -54,6 +54,7 @@ _Static_assert((int)PK_PARSE_COUNT <= (int)PK_REASONS_MAX,
 
 /* @pos may be read up to @end; @left bytes are promised from @pos on. */
 struct pk_cursor {
+	const __u8 *data; /* where the frame begins */
 	const __u8 *pos;
 	const __u8 *end;
 	__u32 left;
@@ -89,6 +90,26 @@ PK_INLINE void pk_bound(struct pk_cursor *c, __u32 n)
 {
 	if (n < c->left)
 		c->left = n;
+}
+
+/*
+ * Where paths meet. The verifier tells two ways to the same place apart by what
+ * it knows of offset and length; read back from memory they are the same to it,
+ * and what follows is taken once. Nothing happens outside the kernel.
+ */
+PK_INLINE void pk_join(struct pk_cursor *c, struct pk_decode *d)
+{
+#ifdef __bpf__
+	d->off = c->off;
+	d->left = c->left;
+	__asm__ volatile("" ::: "memory");
+	c->off = d->off & (2 * PK_VISIBLE_BYTES - 1);
+	c->left = d->left;
+	c->pos = c->data + c->off;
+#else
+	(void)c;
+	(void)d;
+#endif
 }
 
 /* Remember the first defect only. */

@@ -7,7 +7,8 @@
  *	6to4         2002::/16, the 32 bits behind it (RFC 3056 2)
  *	teredo       2001::/32, the client: the last 32 bits inverted
  *	             (RFC 4380 4)
- *	isatap       [0200]:5efe in front of the last 32 bits (RFC 5214 6.1)
+ *	isatap       [0200]:5efe in front of the last 32 bits (RFC 5214 6.1),
+ *	             behind a prefix that does not begin with 32 zero bits
  *	mapped       ::ffff:0:0/96 in an IPv6 header (RFC 4291 2.5.5.2)
  *
  * A mapped address is how picket writes IPv4 (bpf/abi.h), so it is looked up
@@ -55,6 +56,8 @@ PK_INLINE int pk_may_embed(const union pk_addr *a)
 {
 	__u32 w = a->w[0];
 
+	if (!w) /* IPv4 */
+		return 0;
 	return (w == PK_WORD_NAT64) | ((w & 0xffff) == PK_HALF_6TO4) |
 	       (w == PK_WORD_TEREDO) |
 	       ((a->w[2] & ~PK_BIT_ISATAP) == PK_WORD_ISATAP);
@@ -73,7 +76,7 @@ PK_INLINE enum pk_embedded_kind pk_embedded_kind(const union pk_addr *a)
 		return PK_EMBEDDED_6TO4;
 	if (w == PK_WORD_TEREDO)
 		return PK_EMBEDDED_TEREDO;
-	if ((a->w[2] & ~PK_BIT_ISATAP) == PK_WORD_ISATAP)
+	if (w && (a->w[2] & ~PK_BIT_ISATAP) == PK_WORD_ISATAP)
 		return PK_EMBEDDED_ISATAP;
 	return PK_EMBEDDED_NONE;
 }

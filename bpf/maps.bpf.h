@@ -23,6 +23,7 @@
 struct pk_cpu_state {
 	__u64 clock_ns;		 /* latest precise time: never go behind it */
 	struct pk_decode decode; /* of the frame at hand */
+	__u64 word;		 /* the control word, read once a frame */
 	struct pk_dns_scratch dns;
 	__u8 scratch[sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES];
 };

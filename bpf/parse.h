@@ -495,13 +495,17 @@ PK_INLINE __u8 pk_parse_next(struct pk_cursor *c, struct pk_decode *d,
 		if (what == PK_NEXT_NONE)
 			return reason;
 	}
+	pk_join(c, d);
 	if (what == PK_ETH_IPV4)
 		reason = pk_parse_ip4(c, d);
 	else if (what == PK_ETH_IPV6)
 		reason = pk_parse_ip6(c, d);
 	else
 		return pk_carry(c, what, &d->next);
-	return reason == PK_PARSE_OK ? pk_parse_l4(c, d) : reason;
+	if (reason != PK_PARSE_OK)
+		return reason;
+	pk_join(c, d);
+	return pk_parse_l4(c, d);
 }
 
 #define PK_PARSE_BIT(name) (1ULL << PK_PARSE_##name)
@@ -547,7 +551,7 @@ PK_INLINE void pk_parse_step(const void *data, const void *end,
 			     struct pk_decode *d)
 {
 	__u32 off = d->off;
-	struct pk_cursor c = { data, end, d->left, off };
+	struct pk_cursor c = { data, data, end, d->left, off };
 	__u16 what = d->next;
 
 	d->next = PK_NEXT_NONE;

@@ -43,7 +43,6 @@ struct frame {
 	__u32 bytes;
 	__u64 number;
 	__u64 now_ns;
-	__u64 word; /* the control word, read once */
 	struct pk_cpu_state *state;
 	struct pk_plane_counters *count;
 	struct pk_packet *packet;
@@ -214,8 +213,8 @@ static __always_inline void count_slot(struct frame *f, __u32 slot)
 
 static __always_inline void look_up(struct frame *f, struct found *found)
 {
-	__u64 word = f->word;
-	__u64 pair = find_pair(&f->packet->key, word);
+	__u64 word = f->state->word;
+	__u64 pair = find_ends(&f->packet->key, word);
 
 	if (pair == PK_NO_VIEW) {
 		f->count->no_image++;
@@ -323,11 +322,11 @@ static __always_inline void meet_outer(struct frame *f, const struct hit *hit)
 
 static __always_inline void look_up_outers(struct frame *f)
 {
-	struct hit hit = { .generation = pk_word_generation(f->word) };
+	struct hit hit = { .generation = pk_word_generation(f->state->word) };
 	__u64 pair;
 
 	for (__u32 i = 0; i < PK_OUTERS && i < f->packet->depth; i++) {
-		pair = find_pair(&f->state->decode.outer[i], f->word);
+		pair = find_ends(&f->state->decode.outer[i], f->state->word);
 		if (pair == PK_NO_VIEW)
 			return;
 		hit.depth = (__u8)i;
@@ -372,14 +371,14 @@ static __always_inline void judge_dns(struct frame *f)
 	int reason = take_question(f);
 
 	if (reason == PK_DNS_OK) {
-		slot = find_question(&f->state->dns, f->word);
+		slot = find_question(&f->state->dns, f->state->word);
 		reason = f->state->dns.question.reason;
 	}
 	pk_dns_count(f->count, reason);
 	if (slot) {
 		f->count->dns_listed++;
 		count_slot_by(f, slot, 1); /* one question, however sent */
-		sample(f, PK_SAMPLE_NAME, slot, pk_word_generation(f->word));
+		sample(f, PK_SAMPLE_NAME, slot, pk_word_generation(f->state->word));
 	} else if (reason == PK_DNS_DEEP) {
 		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
 	}
@@ -465,7 +464,7 @@ static __always_inline void take(struct frame *f, int reason)
 	if (f->packets > 1 && p->layers & PK_HAS_PAYLOAD)
 		/* the headers that the NIC will add */
 		f->bytes += (f->packets - 1) * (p->payload_off - p->ip_off);
-	f->word = pk_read_word();
+	f->state->word = pk_read_word();
 	look_up(f, &found);
 	count_flow(f, &found);
 	if (p->depth)

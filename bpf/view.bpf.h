@@ -57,19 +57,6 @@ __noinline __u32 find_end(const union pk_addr *a, __u64 word, __u64 hash,
 	return pk_view_finish(&v, a, &end);
 }
 
-/* The slot of the IPv4 address in an IPv6 one. Global, as above. */
-__noinline __u32 find_carried(const union pk_addr *a, __u64 word, __u32 port)
-{
-	struct pk_end end = { 0 };
-	union pk_addr v4;
-	struct pk_view v;
-
-	if (!a || pk_view_of(&v, word) || !pk_embedded(a, &v4) ||
-	    !pk_view_begin(&v, &v4, &end))
-		return PK_NO_SLOT;
-	return find_end(&v4, word, end.hash, end.in, port);
-}
-
 /*
  * The slots of source (low half) and destination, or PK_NO_VIEW. The word was
  * read once, so both look-ups see one generation.
@@ -77,30 +64,60 @@ __noinline __u32 find_carried(const union pk_addr *a, __u64 word, __u32 port)
 __noinline __u64 find_pair(const struct pk_flow_key *key, __u64 word)
 {
 	struct pk_end src = { 0 }, dst = { 0 };
-	int src_may, dst_may, carries;
-	__u32 one = 0, two = 0;
 	struct pk_view v;
+	__u64 pair = 0;
+	int src_may, dst_may;
 
 	if (!key || !word || pk_view_of(&v, word))
 		return PK_NO_VIEW;
 	dst_may = pk_view_begin(&v, &key->dst, &dst);
 	src_may = pk_view_begin(&v, &key->src, &src);
-	carries = pk_may_embed(&key->src) | pk_may_embed(&key->dst);
-	if (!(src_may | dst_may | carries))
+	if (!(src_may | dst_may))
 		return 0;
 	if (pk_names_ports(key->proto)) {
 		src.port = key->sport;
 		dst.port = key->dport;
 	}
 	if (dst_may)
-		two = find_end(&key->dst, word, dst.hash, dst.in, dst.port);
+		pair = find_end(&key->dst, word, dst.hash, dst.in, dst.port);
+	pair <<= 32;
 	if (src_may)
-		one = find_end(&key->src, word, src.hash, src.in, src.port);
-	if (carries && !two)
-		two = find_carried(&key->dst, word, dst.port);
-	if (carries && !one)
-		one = find_carried(&key->src, word, src.port);
-	return (__u64)two << 32 | one;
+		pair |= find_end(&key->src, word, src.hash, src.in, src.port);
+	return pair;
+}
+
+/* The slot of the IPv4 address that the end in @role carries. Global, too. */
+__noinline __u32 find_carried(const struct pk_flow_key *key, __u64 word,
+			      __u32 role)
+{
+	struct pk_end end = { 0 };
+	union pk_addr v4;
+	struct pk_view v;
+	int none;
+
+	if (!key || pk_view_of(&v, word))
+		return PK_NO_SLOT;
+	none = !pk_embedded(role == PK_ROLE_SOURCE ? &key->src : &key->dst,
+			    &v4);
+	if (none || !pk_view_begin(&v, &v4, &end))
+		return PK_NO_SLOT;
+	if (pk_names_ports(key->proto))
+		end.port = role == PK_ROLE_SOURCE ? key->sport : key->dport;
+	return find_end(&v4, word, end.hash, end.in, end.port);
+}
+
+/* As find_pair(); what matched nothing is asked what it carries. */
+static __always_inline __u64 find_ends(const struct pk_flow_key *key,
+				       __u64 word)
+{
+	__u64 pair = find_pair(key, word);
+
+	if (!(__u32)pair && pk_may_embed(&key->src))
+		pair |= find_carried(key, word, PK_ROLE_SOURCE);
+	if (!(pair >> 32) && pk_may_embed(&key->dst))
+		pair |= (__u64)find_carried(key, word, PK_ROLE_DESTINATION)
+			<< 32;
+	return pair;
 }
 
 #endif /* PK_BPF_VIEW_BPF_H */

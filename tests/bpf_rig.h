@@ -43,8 +43,8 @@ enum {
 	RIG_SEED = 4242,
 	RIG_SLOTS = 1 << 18,
 	RIG_GO_ON = -1, /* TC_ACT_UNSPEC */
-	/* struct pk_cpu_state of bpf/maps.bpf.h: clock, packet, scratches */
-	RIG_STATE = 8 + sizeof(struct pk_decode) +
+	/* struct pk_cpu_state of bpf/maps.bpf.h */
+	RIG_STATE = 8 + sizeof(struct pk_decode) + 8 +
 		    sizeof(struct pk_dns_scratch) +
 		    sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES,
 };

@@ -31,9 +31,10 @@ import expected
 import oracle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIELDS = ['packets', 'addresses', 'outer', 'protocol', 'ports', 'vlan', 'bytes',
-          'name', 'community', 'flows', 'streams']
-FRAME_FIELDS = FIELDS[1:-2]
+FRAME_FIELDS = ['addresses', 'outer', 'protocol', 'ports', 'vlan', 'bytes',
+                'name', 'community']
+FIELDS = ['packets', *FRAME_FIELDS, 'flows', 'streams', 'facts', 'tcpdump',
+          'zeek', 'zeek names', 'arkime', 'baseline', 'meter']
 REFERENCE = re.compile(r'^(RFC \d+ \d|IEEE 802\.\S+ \d|3GPP TS [\d.]+ \d)')
 MOST = 100  # one entry of so many values
 
@@ -123,23 +124,28 @@ class Listed:
     """tests/captures.differences."""
 
     def __init__(self, path):
-        self.rows, self.bad, self.used = {}, [], set()
+        self.rows, self.bad, self.used = set(), [], set()
         with open(path, encoding='utf-8') as f:
             for n, line in enumerate(f, 1):
                 if line.startswith('#') or not line.strip():
                     continue
                 part = line.rstrip('\n').split('\t')
                 if len(part) != 6 or not REFERENCE.match(part[5]) or \
-                        part[2] not in FIELDS or not part[1].isdigit():
+                        part[2] not in FIELDS or not part[1].isdigit() or \
+                        part[3] == part[4] or tuple(part[:5]) in self.rows:
                     self.bad.append('line %d: %s' % (n, line.strip()[:120]))
                 else:
-                    self.rows[tuple(part[:3])] = tuple(part[3:5])
+                    self.rows.add(tuple(part[:5]))
 
-    def has(self, key, values):
-        if self.rows.get(key) != values:
-            return False
-        self.used.add(key)
-        return True
+    def has(self, entry):
+        if entry in self.rows:
+            self.used.add(entry)
+        return entry in self.rows
+
+    def stale(self, names, fields):
+        """Entries of captures and fields compared that no longer differ."""
+        return sorted(r for r in self.rows - self.used
+                      if r[0] in names and r[2] in fields)
 
 
 class Tally:
@@ -157,13 +163,13 @@ class Tally:
         if picket == tshark:
             self.same[field] += 1
             return True
-        key = (name, str(frame), field)
-        if self.listed.has(key, (picket, tshark)):
+        entry = (name, str(frame), field, picket, tshark)
+        if self.listed.has(entry):
             self.explained[field] += 1
             return False
-        self.wrong.append((*key, picket, tshark))
+        self.wrong.append(entry)
         if self.write:
-            self.write.write('\t'.join((*key, picket, tshark, '?')) + '\n')
+            self.write.write('\t'.join((*entry, '?')) + '\n')
         return False
 
     def share(self, field):
@@ -232,20 +238,26 @@ def compare_streams(tally, name, streams):
             tally.compare(name, 0, 'streams', '1', '%d of %s' % (n, flow))
 
 
-def compare_capture(tally, name, packets, rows):
-    flows, streams = (set(), set()), collections.defaultdict(set)
-    tally.compare(name, 0, 'packets', str(len(packets)), str(len(rows)))
-    frames = []
+def compare_frames(tally, name, packets, rows):
+    """The pairs of (what picket and what tshark saw) that do not differ."""
+    same = []
     for p, row in zip(packets, rows):
         f = oracle.Frame(row)
         if p['link'] != 'OK':
-            tally.rules['R5 ' + p['link']] += 1
+            tally.rules['R8 %s: no frame' % p['link']] += 1
             continue
         if f.rule:
             tally.rules[f.rule] += 1
-        if not compare_frame(tally, name, p, f):
-            continue
-        frames.append(p)
+        if f.computed:
+            tally.rules['R6'] += 1
+        if compare_frame(tally, name, p, f):
+            same.append((p, f))
+    return same
+
+
+def compare_flows(tally, name, same):
+    flows, streams = (set(), set()), collections.defaultdict(set)
+    for p, f in same:
         for i, flow in enumerate((flow_of_picket(p), flow_of_tshark(f))):
             if flow:
                 flows[i].add(flow)
@@ -256,4 +268,165 @@ def compare_capture(tally, name, packets, rows):
         tally.compare(name, 0, 'flows', str(flow) if flow in flows[0] else '',
                       str(flow) if flow in flows[1] else '')
     compare_streams(tally, name, streams)
-    return frames
+
+
+def compare_facts(tally, name, fact, packets, same):
+    """Where no rule set anything aside, facts.jsonl has the same numbers."""
+    facts = fact['tshark']
+    tally.compare(name, 0, 'facts', 'packets %d' % len(packets),
+                  'packets %d' % facts['frames'])
+    frames = [f for _, f in same]
+    if len(frames) < len(packets) or any(f.rule or f.computed or f.fragment
+                                         for f in frames):
+        tally.rules['facts of a capture with other rules'] += 1
+        return
+    tally.rules['facts of a capture without other rules'] += 1
+    ips, ids = collections.Counter(), collections.Counter()
+    protos = collections.Counter()
+    for p, _ in same:
+        ips.update({a for pair in p['pairs'] for a in pair[:2]})
+        v = seen_by_picket(p)
+        ids[v['community']] += 1
+        protos[v['protocol'] if v['ports'] else ''] += 1
+    ids.pop('', None)
+    check = [('addresses', len(ips), facts['unique_ips']),
+             ('tcp', protos['6'], facts.get('tcp_packets', 0)),
+             ('udp', protos['17'], facts.get('udp_packets', 0)),
+             ('ids', len(ids), facts.get('community_id_unique', 0))]
+    check += [(a, ips[address(a)], n) for a, n in facts['top_ips']]
+    check += [(i, ids[i], n) for i, n in facts.get('community_ids', [])]
+    for what, mine, theirs in check:
+        tally.compare(name, 0, 'facts', '%s %d' % (what, mine),
+                      '%s %d' % (what, theirs))
+
+
+def compare_expected(tally, name, claims, packets):
+    """What other projects found is among what picket found."""
+    flows, names, ids, outer = set(), set(), set(), {}
+    for p in packets:
+        for src, dst, proto, sport, dport in p.get('pairs', []):
+            ports = (0, 0) if proto in (1, 58) else (sport, dport)
+            flows.add(conversation((src, dst, proto), ports))
+        if p.get('pairs'):
+            outer[p['n']] = '%s>%s' % tuple(p['pairs'][0][:2])
+        if 'name' in p:
+            names.add(seen_by_picket(p)['name'])
+        ids.add((flow_of_picket(p), p.get('community')))
+    for field, claim in claims:
+        if field == 'tcpdump':
+            tally.compare(name, claim[0], field, outer.get(claim[0], ''), claim[1])
+            continue
+        has = {'zeek': lambda c: flows & set(c), 'arkime': lambda c: flows & set(c),
+               'zeek names': lambda c: c in names, 'baseline': lambda c: c in ids}
+        tally.compare(name, 0, field, 'found' if has[field](claim) else str(claim),
+                      'found')
+
+
+def compare_capture(tally, name, packets, rows, fact, claims):
+    same = compare_frames(tally, name, packets, rows)
+    compare_flows(tally, name, same)
+    compare_facts(tally, name, fact, packets, same)
+    compare_expected(tally, name, claims, packets)
+
+
+# --- the whole -------------------------------------------------------------------
+
+class Tap:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def row(self, good, text, why=()):
+        self.count += 1
+        self.failed += not good
+        print('%sok %d - %s' % ('' if good else 'not ', self.count, text))
+        for line in why:
+            print('#   ' + line)
+
+    def end(self):
+        print('1..%d' % self.count)
+        return 1 if self.failed or not self.count else 0
+
+
+def report(tap, tally, names, fields, entire):
+    """The rows about the list, and about the share of exact agreement."""
+    listed = tally.listed
+    for rule, n in sorted(tally.rules.items()):
+        print('# rule %s: %d' % (rule, n))
+    for field in fields:
+        same, listed_here = tally.same[field], tally.explained[field]
+        total = same + listed_here
+        wrong = [w for w in tally.wrong if w[2] == field]
+        text = '%s: %d values agree, %d listed: %.4f %%' % (
+            field, same, listed_here, tally.share(field))
+        # Of a few captures a share says nothing.
+        good = not wrong and (not entire or listed_here * MOST <= total)
+        if total or wrong or entire:
+            tap.row(good and (total > 0 or not entire), text,
+                    ['\t'.join(w) for w in wrong[:20]])
+    stale = listed.stale(names, fields)
+    tap.row(not stale, 'every entry of the list still differs',
+            ['\t'.join(r) for r in stale[:20]])
+    tap.row(not listed.bad, 'every entry names file, frame, field, both values and a section',
+            listed.bad)
+
+
+def captures_of(shared, few):
+    """(name, path, facts); a spread of @few, the same each time."""
+    facts = []
+    with open(os.path.join(shared, 'captures/facts.jsonl'), encoding='utf-8') as f:
+        facts = [json.loads(line) for line in f]
+    facts.sort(key=lambda r: r['path'])
+    if few:
+        facts = [r for r in facts if r['tshark']['frames'] < 2000]
+        facts = facts[::max(1, len(facts) // few)]
+    return [(r['path'].partition('/')[2], os.path.join(shared, r['path']), r)
+            for r in facts]
+
+
+def take(tally, shared, chosen, files):
+    """Compare all; a capture that is not read whole must say why."""
+    silent = []
+    workers = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        asked = [(c, pool.submit(oracle.tshark, c[1])) for c in chosen]
+        for (name, path, fact), answer in asked:
+            rows = answer.result()
+            head, packets, end = files.get(path, ({}, [], None))
+            why = head.get('refused') or (end or {}).get('error')
+            if len(packets) != len(rows):
+                if not why:
+                    silent.append('%s: %d packets, tshark %d' % (name, len(packets), len(rows)))
+                tally.rules['R7 packets that libpcap does not read'] += \
+                    max(0, len(rows) - len(packets))
+            else:
+                tally.same['packets'] += len(packets)
+            compare_capture(tally, name, packets, rows, fact,
+                            expected.claims(shared, fact))
+    return silent
+
+
+def main(argv):
+    shared, program = argv[1:3]
+    options = argv[3:]
+    few = int(options[options.index('--few') + 1]) if '--few' in options else 0
+    write = options[options.index('--write') + 1] if '--write' in options else None
+    chosen = captures_of(shared, few)
+    tap = Tap()
+    paths = [path for _, path, _ in chosen]
+    bench = os.path.join(shared, 'captures/bench')
+    if not few and os.path.isdir(bench):
+        paths += [os.path.join(bench, n) for n in sorted(os.listdir(bench))]
+    files, status, said = decode(program, paths, '--bend' in options)
+    tap.row(status == 0 and len(files) == len(paths),
+            'every frame, head and bent byte is decoded within bounds: ' +
+            said.split('\n')[-1], said.split('\n')[-5:] if status else ())
+    with open(write or os.devnull, 'w', encoding='utf-8') as out:
+        tally = Tally(Listed(os.path.join(HERE, 'captures.differences')), out)
+        silent = take(tally, shared, chosen, files)
+    tap.row(not silent, '%d captures are read whole, or it is said why not' % len(chosen), silent)
+    report(tap, tally, {c[0] for c in chosen}, FIELDS[:-1], not few)
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv))

@@ -168,6 +168,8 @@ static inline union pk_addr world_carrier(const union pk_addr *v4, unsigned way,
 
 static inline bool world_carries(const union pk_addr *a, unsigned way)
 {
+	if (!memcmp(a->b, "\0\0\0", 4))
+		return false;
 	for (unsigned i = 0; i < 16; i++)
 		if ((a->b[i] ^ world_ways[way].prefix.b[i]) &
 		    world_ways[way].mask.b[i])

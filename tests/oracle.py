@@ -57,7 +57,7 @@ ADDRESSES = {
 FIELDS = ['frame.number', 'frame.protocols', 'frame.cap_len', 'frame.len',
           *ADDRESSES['ip'], *ADDRESSES['ipv6'], *EXTENSIONS.values(),
           *(f for pair in PORTS.values() for f in pair),
-          'vlan.id', 'ieee8021ad.id', 'tcp.stream', 'udp.stream', 'dns.qry.name', 'communityid',
+          'ip.frag_offset', 'ip.flags.mf', 'vlan.id', 'ieee8021ad.id', 'tcp.stream', 'udp.stream', 'dns.qry.name', 'communityid',
           '_ws.malformed']
 OPTIONS = ['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE',
            '-o', 'tcp.desegment_tcp_streams:FALSE',
@@ -129,6 +129,9 @@ class Frame:
         self.layers = []
         self.rule = None  # what ended the walk before the stack's end
         self.question = None
+        self.fragment = bool(row['ipv6.fraghdr.nxt']) or \
+            any(x not in ('0', '0x0000') for x in row['ip.frag_offset']) or \
+            any(x not in ('0', 'False') for x in row['ip.flags.mf'])
         self.computed = False  # the Community ID is not tshark's
         self.end_at = None  # the last protocol of the walk
         self.walk()

@@ -105,12 +105,12 @@ static void an_event_is_its_most_exact_layer(void **state)
 		  "\"b.example\"}]",
 		  "+domain-name a.example\n+domain-name b.example\n" },
 		{ "{\"destination.ip\":\"198.51.100.1\"}", "" },
-		{ "\n\n{\"source.ip\":\"198.51.100\"}", "-3:0 address\n" },
+		{ "\n\n{\"source.ip\":\"198.51.100\"}", "-3:1 address\n" },
 		{ "{\"source.ip\":\"198.51.100.1\",\"source.port\":70000,"
 		  "\"classification.type\":\"c2-server\"}",
-		  "-1:0 port\n" },
-		{ "{\"source.asn\":\"x\"}", "-1:0 asn\n" },
-		{ "{}\n{\"source.ip\" 1}\n{}\n", "-2:0 json\n" },
+		  "-1:1 port\n" },
+		{ "{\"source.asn\":\"x\"}", "-1:1 asn\n" },
+		{ "{}\n{\"source.ip\" 1}\n{}\n", "-2:1 json\n" },
 	};
 
 	(void)state;
@@ -191,9 +191,9 @@ static void every_otx_type_has_its_value(void **state)
 		    ",\"expiration\":\"2026-01-01T00:00:00\""),
 		  "" },
 		{ "{\"name\":\"a pulse without indicators\"}", "" },
-		{ I("IPv4", "198.51.100.256", ""), "-1:0 address\n" },
-		{ I("domain", "", ""), "-1:0 empty\n" },
-		{ "[\n1]", "-2:0 syntax\n" },
+		{ I("IPv4", "198.51.100.256", ""), "-1:1 address\n" },
+		{ I("domain", "", ""), "-1:1 empty\n" },
+		{ "[\n1]", "-2:1 syntax\n" },
 	};
 
 	(void)state;
@@ -238,7 +238,7 @@ static void drop_without_its_metadata_is_broken(void **state)
 		{ META("1") ROW, "no metadata line at the end: truncated?" },
 		{ ROW META("2"), "the metadata line says 2 records, but there "
 				 "are 1: truncated?" },
-		{ ROW "{\"cidr\":\n", "line 2: it ends in the middle of a "
+		{ ROW "{\"cidr\":\n", "line 2: column 1: it ends in the middle of a "
 				      "value" },
 		{ ROW ROW META("1"), "the metadata line says 1 records, but "
 				     "there are 2: truncated?" },
@@ -263,10 +263,10 @@ static void bad_drop_rows_are_refused_and_counted(void **state)
 			"{\"asn\":0}\n"
 			"{\"cidr\":\"198.51.100.0/24\"\n" META("5"),
 		    "+ipv4-net 198.51.100.0/24\n"
-		    "-2:0 prefix\n"
-		    "-3:0 empty\n"
-		    "-4:0 asn\n"
-		    "-5:0 json\n");
+		    "-2:1 prefix\n"
+		    "-3:1 empty\n"
+		    "-4:1 asn\n"
+		    "-5:1 json\n");
 	assert_int_equal(lg.stats.complete, 1);
 }
 
@@ -365,14 +365,14 @@ static void a_mapping_of_ones_own_reads_any_record(void **state)
 		    "+ipv4-addr 198.51.100.1\n");
 	lg.terse = 1;
 	assert_good(PK_FEED_JSON, "\n{\"ioc\":\"a..b\"}\n[1]\n[\n{\"x\":1}]",
-		    "-2:0 name_empty_label\n-3:0 syntax\n-5:0 empty\n");
+		    "-2:1 name_empty_label\n-3:1 syntax\n-5:1 empty\n");
 	pk_mapping_free(m);
 }
 
 static void records_that_nobody_knows_are_broken(void **state)
 {
 	(void)state;
-	assert_log(PK_FEED_JSON, "{\"a\":1}\n{\"b\":2}\n", "-1:0 syntax\n");
+	assert_log(PK_FEED_JSON, "{\"a\":1}\n{\"b\":2}\n", "-1:1 syntax\n");
 	assert_string_not_equal(lg.broken, "");
 }
 

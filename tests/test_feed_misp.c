@@ -199,24 +199,24 @@ static void bad_attributes_are_refused_with_line_and_reason(void **state)
 	static const struct {
 		const char *attribute, *want;
 	} rows[] = {
-		{ "{\"to_ids\":true}", "-2:0 empty\n" },
-		{ "{\"type\":\"domain\",\"to_ids\":true}", "-2:0 empty\n" },
+		{ "{\"to_ids\":true}", "-2:1 empty\n" },
+		{ "{\"type\":\"domain\",\"to_ids\":true}", "-2:1 empty\n" },
 		{ "{\"type\":\"domain\",\"to_ids\":true,\"value\":\"\"}",
-		  "-2:0 empty\n" },
+		  "-2:1 empty\n" },
 		{ "{\"type\":\"domain\",\"to_ids\":true,\"value\":{}}",
-		  "-2:0 empty\n" },
-		{ "\"domain\"", "-2:0 syntax\n" },
-		{ "[]", "-2:0 syntax\n" },
-		{ "{\"type\":01x}", "-2:0 json\n" },
-		{ A("ip-dst", "198.51.100.300", ""), "-2:0 address\n" },
-		{ A("ip-dst|port", "198.51.100.3|x", ""), "-2:0 port\n" },
-		{ A("ip-dst|port", "198.51.100.3|99999", ""), "-2:0 port\n" },
-		{ A("md5", "0123", ""), "-2:0 hash\n" },
+		  "-2:1 empty\n" },
+		{ "\"domain\"", "-2:1 syntax\n" },
+		{ "[]", "-2:1 syntax\n" },
+		{ "{\"type\":01x}", "-2:1 json\n" },
+		{ A("ip-dst", "198.51.100.300", ""), "-2:1 address\n" },
+		{ A("ip-dst|port", "198.51.100.3|x", ""), "-2:1 port\n" },
+		{ A("ip-dst|port", "198.51.100.3|99999", ""), "-2:1 port\n" },
+		{ A("md5", "0123", ""), "-2:1 hash\n" },
 		{ A("domain|ip", "bad.example|x", ""),
-		  "+domain-name bad.example\n-2:0 address\n" },
-		{ A("url", "hxxp://bad[.]example/", ""), "-2:0 defanged\n" },
+		  "+domain-name bad.example\n-2:1 address\n" },
+		{ A("url", "hxxp://bad[.]example/", ""), "-2:1 defanged\n" },
 		{ A("stix2-pattern", "[a:b MATCHES 'c']", ""),
-		  "-2:0 pattern\n" },
+		  "-2:1 pattern\n" },
 	};
 	char text[1024];
 

@@ -570,12 +570,16 @@ static void play(uint32_t blocks, uint32_t datagrams, struct play *p)
 	p->t->conf = (struct pk_fragments_conf){ blocks, datagrams, 7 };
 	for (int i = 0; i < 60000; i++)
 		add_both(p, any_shape(p));
+	twin_free(p->t);
+}
+
+static void saw_everything(const struct play *p)
+{
 	assert_true(p->r->count.frag_used > 1000);
 	assert_true(p->r->count.frag_expired > 100);
 	assert_true(p->r->count.frag_duplicate > 1000);
 	assert_true(p->r->count.frag_overlap > 1000);
 	assert_true(p->r->count.frag_dropped > 1000);
-	twin_free(p->t);
 }
 
 static void agrees_with_the_slow_twin(void **state)
@@ -584,16 +588,18 @@ static void agrees_with_the_slow_twin(void **state)
 
 	(void)state;
 	play(16384, 256, &p);
+	saw_everything(&p);
 	assert_int_equal(p.r->count.frag_evicted, 0);
 	close_rig(p.r);
 }
 
 static void agrees_with_the_slow_twin_while_it_is_full(void **state)
 {
-	struct play p = { .random = 2, .wide = 256, .sources = 30, .ids = 2 };
+	struct play p = { .random = 2, .wide = 256, .sources = 14, .ids = 2 };
 
 	(void)state;
-	play(240, 64, &p);
+	play(160, 64, &p);
+	saw_everything(&p);
 	assert_true(p.r->count.frag_evicted > 1000);
 	close_rig(p.r);
 }
@@ -604,6 +610,18 @@ static void agrees_with_the_slow_twin_when_sources_are_big(void **state)
 
 	(void)state;
 	play(1024, 256, &p);
+	saw_everything(&p);
+	assert_true(p.r->count.frag_evicted > 1000);
+	close_rig(p.r);
+}
+
+static void agrees_with_the_slow_twin_when_a_quota_is_too_small(void **state)
+{
+	struct play p = { .random = 5, .wide = 1024, .sources = 3, .ids = 3 };
+
+	(void)state;
+	play(64, 32, &p);
+	assert_true(p.r->count.frag_quota > 1000);
 	assert_true(p.r->count.frag_evicted > 1000);
 	close_rig(p.r);
 }
@@ -780,6 +798,8 @@ int main(void)
 		cmocka_unit_test(agrees_with_the_slow_twin_while_it_is_full),
 		cmocka_unit_test(
 			agrees_with_the_slow_twin_when_sources_are_big),
+		cmocka_unit_test(
+			agrees_with_the_slow_twin_when_a_quota_is_too_small),
 		cmocka_unit_test(puts_a_datagram_together_in_any_order),
 		cmocka_unit_test(a_datagram_has_so_many_fragments_and_no_more),
 		cmocka_unit_test(overlaps_are_bounded),

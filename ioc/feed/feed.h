@@ -93,7 +93,8 @@ struct pk_mapping; /* ioc/feed/mapping.h */
 /* Why a record was refused. @text is the offending field, borrowed, raw. */
 struct pk_refusal {
 	uint64_t line;	 /* from 1: where the record begins */
-	unsigned column; /* from 1; 0: the line as a whole */
+	unsigned column; /* from 1, of an object: where it begins; 0: the line
+			    as a whole */
 	enum pk_refused reason;
 	const char *text;
 	size_t text_len;

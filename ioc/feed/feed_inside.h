@@ -38,9 +38,10 @@ struct pk_reader {
 	/* The present record. */
 	uint64_t line;
 	uint64_t added, known;
-	enum pk_refused why; /* the first reason; PK_REFUSED_NONE: none */
-	int skip;	     /* the first enum pk_skip, or -1 */
-	unsigned column;     /* pk_reader_at() */
+	enum pk_refused why;	/* the first reason; PK_REFUSED_NONE: none */
+	int skip;		/* the first enum pk_skip, or -1 */
+	unsigned column;	/* pk_reader_at() */
+	unsigned record_column; /* where an object begins; 0 */
 	const char *field;
 
 	struct pk_keep *keep;	 /* the first of a chain, from open to close */

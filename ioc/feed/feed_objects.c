@@ -17,6 +17,7 @@ static void on_item(void *arg, const struct pk_json_item *item)
 	if (r->why_broken[0])
 		return;
 	r->line = item->line;
+	r->record_column = item->column;
 	switch (item->what) {
 	case PK_JSON_IS_RECORD:
 		pk_reader_begin(r);
@@ -36,8 +37,9 @@ static void on_item(void *arg, const struct pk_json_item *item)
 		break;
 	case PK_JSON_BROKEN:
 		tell(r, item);
-		pk_reader_break(r, "line %llu: %s",
-				(unsigned long long)item->line, item->text);
+		pk_reader_break(r, "line %llu: column %u: %s",
+				(unsigned long long)item->line, item->column,
+				item->text);
 		break;
 	default:
 		tell(r, item);

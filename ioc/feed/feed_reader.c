@@ -226,7 +226,9 @@ void pk_reader_refuse(struct pk_reader *r, enum pk_refused why, unsigned column,
 {
 	struct pk_refusal refusal = {
 		.line = r->line,
-		.column = column ? column : r->column,
+		.column = column      ? column
+			  : r->column ? r->column
+				      : r->record_column,
 		.reason = why,
 		.text = text,
 		.text_len = len,

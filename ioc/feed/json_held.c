@@ -78,6 +78,7 @@ static void tell(struct pk_json_held *h, const struct pk_json_entry *e,
 				     .key = e->name ? e->name
 						    : h->keys + e->key,
 				     .line = e->line,
+				     .column = e->column,
 				     .text = text,
 				     .len = e->len };
 	char saved = text[e->len];

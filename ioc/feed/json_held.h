@@ -17,6 +17,7 @@
 
 struct pk_json_entry {
 	uint64_t line;
+	uint32_t column;
 	const char *name; /* of a rule; NULL: in keys[] */
 	uint32_t key;
 	uint32_t at, len; /* of text[] */

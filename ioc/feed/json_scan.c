@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ioc/feed/json_held.h"
+#include "ioc/feed/json_text.h"
 
 enum { QUOTE = 256 }; /* bytes of a record that is refused */
 
@@ -30,8 +31,9 @@ enum mode { MODE_NONE, MODE_SKIP, MODE_CONTEXT, MODE_RECORD };
 
 struct walk {
 	uint64_t line;
-	const char *name;
+	uint32_t column;
 	uint32_t key;
+	const char *name;
 	uint32_t entry; /* its ENTER */
 	uint32_t at;	/* a MAYBE's bytes in text[] */
 	uint8_t place;
@@ -44,6 +46,9 @@ struct pk_json_scan {
 	enum mode mode;
 	bool dead, in_key, bol, too_long;
 	uint64_t line;
+	const char *piece;	  /* being read */
+	uint64_t before;	  /* bytes in front of it */
+	uint64_t line_at;	  /* bytes in front of the line */
 	uint64_t good, malformed; /* top-level values */
 	unsigned depth;
 	uint64_t is_object[PK_JSON_DEPTH / 64];
@@ -92,6 +97,26 @@ uint64_t pk_json_scan_lines(const struct pk_json_scan *s)
 	return s->line;
 }
 
+static uint64_t bytes_to(const struct pk_json_scan *s, const char *p)
+{
+	return s->before + (uint64_t)(p - s->piece);
+}
+
+static uint32_t column_of(const struct pk_json_scan *s, const char *p)
+{
+	uint64_t n = bytes_to(s, p) - s->line_at + 1;
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+/* A line begins at @p. */
+static void next_line(struct pk_json_scan *s, const char *p)
+{
+	s->line++;
+	s->line_at = bytes_to(s, p);
+	s->bol = true;
+}
+
 /* --- what is taken -------------------------------------------------------- */
 
 /* Tell what is whole; what a MAYBE took so far stays. */
@@ -109,10 +134,15 @@ static void flush(struct pk_json_scan *s)
 	w->at = 0;
 }
 
-static void broken(struct pk_json_scan *s, const char *why, uint64_t line)
+static void broken(struct pk_json_scan *s, const char *why, uint64_t line,
+		   uint32_t column)
 {
 	char text[80];
-	struct pk_json_item item = { PK_JSON_BROKEN, 0, "", line, text, 0 };
+	struct pk_json_item item = { .what = PK_JSON_BROKEN,
+				     .key = "",
+				     .line = line,
+				     .column = column,
+				     .text = text };
 
 	if (s->maybe)
 		s->held.entries = s->walk[s->walks - 1].entry;
@@ -180,29 +210,13 @@ static void settle(struct pk_json_scan *s, bool over)
 
 /* --- rules ----------------------------------------------------------------- */
 
-static bool all_digits(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-	return len;
-}
-
 static bool fits(const struct pk_json_scan *s, const struct pk_json_rule *r,
 		 unsigned kind)
 {
 	unsigned in = s->walks ? s->walk[s->walks - 1].place : 0;
 
-	if (r->in != in || !(r->kinds & kind))
-		return false;
-	if (!r->key)
-		return true;
-	if (s->key_len > PK_JSON_KEY_MAX)
-		return false;
-	if (!strcmp(r->key, "#"))
-		return all_digits(s->key, s->key_len);
-	return strlen(r->key) == s->key_len &&
-	       !memcmp(r->key, s->key, s->key_len);
+	return r->in == in && r->kinds & kind &&
+	       pk_json_rule_names(r, s->key, s->key_len);
 }
 
 static const struct pk_json_rule *decide(const struct pk_json_scan *s,
@@ -253,7 +267,9 @@ static void walk_in(struct pk_json_scan *s, const struct pk_json_rule *r,
 	s->maybe = false;
 	s->mark = NULL;
 	s->mode = MODE_NONE;
-	*w = (struct walk){ .line = e.line, .name = e.name, .key = e.key };
+	*w = (struct walk){
+		.line = e.line, .column = e.column, .name = e.name, .key = e.key
+	};
 	w->place = r->to;
 	w->unit = r->verdict >= PK_JSON_WALK_UNIT;
 	w->entry = (uint32_t)s->held.entries;
@@ -280,6 +296,7 @@ static void begin(struct pk_json_scan *s, unsigned kind, const char *p)
 		s->key_len = 0; /* cannot be a member */
 	r = decide(s, kind);
 	s->value = (struct pk_json_entry){ .line = s->line,
+					   .column = column_of(s, p),
 					   .at = (uint32_t)s->held.used };
 	s->value.place = s->walks ? s->walk[s->walks - 1].place : 0;
 	s->value.level = (uint8_t)s->walks;
@@ -303,6 +320,7 @@ static void end_walk(struct pk_json_scan *s, const char *p)
 	struct walk *w = &s->walk[s->walks - 1];
 	bool record = s->maybe;
 	struct pk_json_entry e = { .line = w->line,
+				   .column = w->column,
 				   .name = w->name,
 				   .key = w->key };
 
@@ -371,12 +389,15 @@ static bool is_record_alone(const struct pk_json_scan *s)
 static void malformed(struct pk_json_scan *s, const char *p)
 {
 	struct walk *w = &s->walk[0];
-	struct pk_json_entry e = { .line = s->line, .name = "" };
+	struct pk_json_entry e = { .line = s->line,
+				   .column = column_of(s, p),
+				   .name = "" };
 
 	e.at = (uint32_t)s->held.used;
 	if (s->depth) {
 		e.at = s->walks ? w->at : s->value.at;
 		e.line = s->walks ? w->line : s->value.line;
+		e.column = s->walks ? w->column : s->value.column;
 	}
 	if (s->maybe)
 		s->held.entries = w->entry;
@@ -423,7 +444,7 @@ static const char *damage(struct pk_json_scan *s, const char *p)
 
 	sync_to(s, p);
 	if (!is_record_alone(s)) {
-		broken(s, "this is no valid JSON", s->line);
+		broken(s, "this is no valid JSON", s->line, column_of(s, p));
 		return p;
 	}
 	malformed(s, p);
@@ -444,9 +465,7 @@ static const char *resync(struct pk_json_scan *s, const char *p, const char *e)
 		p = memchr(p, '\n', (size_t)(e - p));
 		if (!p)
 			return e;
-		p++;
-		s->line++;
-		s->bol = true;
+		next_line(s, ++p);
 	}
 	return p;
 }
@@ -473,7 +492,8 @@ static const char *open_at(struct pk_json_scan *s, const char *p)
 	if (!wants_value(s) && s->state != AT_ROOT)
 		return damage(s, p);
 	if (s->depth == PK_JSON_DEPTH) {
-		broken(s, "values are nested too deeply", s->line);
+		broken(s, "values are nested too deeply", s->line,
+		       column_of(s, p));
 		return p;
 	}
 	if (s->state == AT_ROOT)
@@ -526,19 +546,12 @@ static const char *comma_at(struct pk_json_scan *s, const char *p)
 	return p + 1;
 }
 
-static bool is_scalar(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || c == '-' || c == '+' || c == '.';
-}
-
 static const char *space_at(struct pk_json_scan *s, const char *p,
 			    const char *e)
 {
 	for (; p < e; p++) {
 		if (*p == '\n') {
-			s->line++;
-			s->bol = true;
+			next_line(s, p + 1);
 		} else if (*p == ' ' || *p == '\t' || *p == '\r') {
 			s->bol = false;
 		} else {
@@ -567,7 +580,7 @@ static const char *structure(struct pk_json_scan *s, const char *p)
 		s->state = AT_VALUE;
 		return p + 1;
 	default:
-		if (!is_scalar((unsigned char)*p) || !wants_value(s))
+		if (!pk_json_is_scalar((unsigned char)*p) || !wants_value(s))
 			return damage(s, p);
 		begin(s, PK_JSON_SCALAR, p);
 		s->state = IN_SCALAR;
@@ -590,19 +603,11 @@ static void add_key(struct pk_json_scan *s, const char *p, size_t len)
 	s->key_len += (unsigned)len;
 }
 
-/* Bytes that a string does not go on with as it is. */
-static bool ends_run(unsigned char c)
-{
-	static const uint64_t below_64 = 0xffffffffULL | 1ULL << '"';
-
-	return c < 64 ? below_64 >> c & 1 : c == '\\';
-}
-
 static const char *string(struct pk_json_scan *s, const char *p, const char *e)
 {
 	const char *from = p;
 
-	while (p < e && !ends_run((unsigned char)*p))
+	while (p < e && !pk_json_ends_run((unsigned char)*p))
 		p++;
 	add_key(s, from, (size_t)(p - from));
 	if (p == e)
@@ -631,7 +636,7 @@ static const char *escape(struct pk_json_scan *s, const char *p)
 
 static const char *scalar(struct pk_json_scan *s, const char *p, const char *e)
 {
-	while (p < e && is_scalar((unsigned char)*p))
+	while (p < e && pk_json_is_scalar((unsigned char)*p))
 		p++;
 	if (p < e)
 		end(s, p);
@@ -642,6 +647,7 @@ void pk_json_scan_push(struct pk_json_scan *s, const void *bytes, size_t len)
 {
 	const char *p = bytes, *e = p + len;
 
+	s->piece = p;
 	if (s->maybe || (s->mode >= MODE_CONTEXT && !s->too_long) ||
 	    s->state == IN_DAMAGED)
 		s->mark = p;
@@ -673,20 +679,22 @@ void pk_json_scan_push(struct pk_json_scan *s, const void *bytes, size_t len)
 	if (!s->dead)
 		sync_to(s, e);
 	s->mark = NULL;
+	s->before += len;
 	if (s->held.failed && !s->dead)
-		broken(s, "no memory is left", s->line);
+		broken(s, "no memory is left", s->line, 0);
 }
 
 void pk_json_scan_finish(struct pk_json_scan *s)
 {
 	uint64_t line = s->walks ? s->walk[0].line : s->value.line;
+	uint32_t column = s->walks ? s->walk[0].column : s->value.column;
 
 	if (s->dead)
 		return;
 	if (s->state == IN_DAMAGED)
 		end_damaged(s);
 	if (s->depth)
-		broken(s, "it ends in the middle of a value", line);
+		broken(s, "it ends in the middle of a value", line, column);
 	else if (s->malformed && !s->good)
-		broken(s, "this is no JSON", 1);
+		broken(s, "this is no JSON", 1, 1);
 }

@@ -93,14 +93,15 @@ enum pk_json_what {
 	PK_JSON_IS_RECORD,
 	PK_JSON_TOO_LONG,  /* a record; @text is its beginning, or empty */
 	PK_JSON_MALFORMED, /* a top-level record; @text is its beginning */
-	PK_JSON_BROKEN,	   /* @text is why, a sentence; @line: where */
+	PK_JSON_BROKEN,	   /* @text is why, a sentence */
 };
 
 struct pk_json_item {
 	enum pk_json_what what;
 	uint8_t place;
 	const char *key; /* "" for elements and the top level; cut */
-	uint64_t line;	 /* from 1: where the value begins */
+	uint64_t line;	 /* from 1: where the value begins; BROKEN: where */
+	uint32_t column; /* in bytes, from 1; 0: not known */
 	char *text;	 /* @text[len] is NUL; valid during the call, may be
 			    written to (but not by PEEK) */
 	size_t len;

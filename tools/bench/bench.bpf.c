@@ -181,7 +181,7 @@ int empty_aim(struct xdp_md *ctx)
 
 static __always_inline int find_both(struct pk_packet *p)
 {
-	__u64 pair = find_pair(&p->key, pk_read_word());
+	__u64 pair = find_ends(&p->key, pk_read_word());
 
 	if (pair == PK_NO_VIEW)
 		return XDP_ABORTED;
