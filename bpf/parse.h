@@ -80,10 +80,8 @@ PK_INLINE __u8 pk_parse_link(struct pk_cursor *c, struct pk_decode *d,
 		pk_skip(c, 14);
 	}
 	for (int i = 0; i < PK_VLAN_DEPTH && pk_is_vlan(type); i++) {
-		if (p->vlans >= PK_VLAN_DEPTH)
+		if (p->vlans >= PK_VLAN_DEPTH || !pk_holds(c, 4))
 			break;
-		if (!pk_holds(c, 4))
-			return PK_PARSE_SHORT_VLAN;
 		if (p->vlans == 0)
 			p->vlan = pk_be16(c->pos) & 0x0fff;
 		type = pk_be16(c->pos + 2);
@@ -93,7 +91,8 @@ PK_INLINE __u8 pk_parse_link(struct pk_cursor *c, struct pk_decode *d,
 	if (d->steps == 0)
 		p->eth_type = type;
 	if (pk_is_vlan(type))
-		return PK_PARSE_VLAN_DEPTH;
+		return p->vlans < PK_VLAN_DEPTH ? PK_PARSE_SHORT_VLAN
+						: PK_PARSE_VLAN_DEPTH;
 	if (type < PK_ETH_MIN)
 		return pk_carry_llc(c, &d->next);
 	*what = type;

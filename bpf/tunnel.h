@@ -359,8 +359,10 @@ PK_INLINE __u8 pk_carry_erspan(struct pk_cursor *c, __u16 *next)
 			return PK_PARSE_SHORT_GRE;
 		return pk_carry_version(c, next);
 	}
+	if (kind != 0)
+		return PK_PARSE_NOT_IP;
 	*next = PK_NEXT_ETH;
-	return kind ? PK_PARSE_NOT_IP : PK_PARSE_OK;
+	return PK_PARSE_OK;
 }
 
 /* GRE as PPTP has it. Without a sequence number it carries nothing. */

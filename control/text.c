@@ -46,9 +46,10 @@ void pk_text_proto(uint8_t proto, char out[PK_TEXT_PROTO])
 		uint8_t number;
 		const char *keyword;
 	} known[] = {
-		{ 1, "icmp" }, { 2, "igmp" },	    { 6, "tcp" },
-		{ 17, "udp" }, { 47, "gre" },	    { 50, "esp" },
-		{ 51, "ah" },  { 58, "ipv6-icmp" }, { 132, "sctp" },
+		{ 1, "icmp" },	     { 2, "igmp" },   { 4, "ipv4" },
+		{ 6, "tcp" },	     { 17, "udp" },   { 41, "ipv6" },
+		{ 47, "gre" },	     { 50, "esp" },   { 51, "ah" },
+		{ 58, "ipv6-icmp" }, { 132, "sctp" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {

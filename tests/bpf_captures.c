@@ -47,6 +47,10 @@ struct pool {
 	size_t *first;
 };
 
+static const char *const reason_names[] = {
+#define REASON_NAME(name, text) #name,
+	PK_PARSE_REASONS(REASON_NAME)
+};
 static struct pool pool;
 static char **files;
 static uint32_t file_count;
@@ -127,7 +131,7 @@ static void contest_begin(struct contest *c)
 	memset(c, 0, sizeof(*c));
 	c->r = rig_new(0, NULL, NULL);
 	assert_int_equal(
-		bpf_map_get_info_by_fd(pk_xdp_fd(c->r->xdp, PK_XDP_MAP_cpus),
+		bpf_obj_get_info_by_fd(pk_xdp_fd(c->r->xdp, PK_XDP_MAP_cpus),
 				       &info, &size),
 		0);
 	c->state = info.value_size;
@@ -327,7 +331,7 @@ static void mutated_frames_are_decoded_alike(void **state)
 		(unsigned long long)wanted("PK_SEED", 1),
 		(unsigned long long)c.runs);
 	for (int i = 0; i < PK_PARSE_COUNT; i++)
-		print_message("# reason %2d: %llu\n", i,
+		print_message("# %-16s %8llu\n", reason_names[i],
 			      (unsigned long long)met[i]);
 	rig_free(c.r);
 }

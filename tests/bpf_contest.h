@@ -117,8 +117,7 @@ static inline struct pk_indicator about_name(uint32_t n, uint8_t match)
 	pk_indicator_init(&ind);
 	ind.type = PK_INDICATOR_DOMAIN;
 	ind.match = match;
-	ind.value_len =
-		(uint16_t)pk_grammar_name(RIG_SEED, n, ind.value);
+	ind.value_len = (uint16_t)pk_grammar_name(RIG_SEED, n, ind.value);
 	return ind;
 }
 
@@ -338,6 +337,24 @@ static inline void print_reasons(const struct contest *c)
 				 (unsigned long long)c->met[i]);
 }
 
+/* Questions end in every way, and many are listed. */
+static inline void check_dns(const struct contest *c)
+{
+	const struct pk_plane_counters *n = c->r->count;
+	uint64_t least = c->frames / 5000;
+
+#define CHECK_DNS(name, counter, text)                 \
+	print_message("# %-16s %8llu\n", #counter,     \
+		      (unsigned long long)n->counter); \
+	assert_true(n->counter >= least ||             \
+		    (int)PK_DNS_##name == PK_DNS_UNREADABLE);
+	PK_DNS_REASONS(CHECK_DNS)
+#undef CHECK_DNS
+	print_message("# %-16s %8llu\n", "dns_listed",
+		      (unsigned long long)n->dns_listed);
+	assert_true(n->dns_listed >= 5 * least && n->dns_unreadable == 0);
+}
+
 static inline void begin_contest(struct contest *c)
 {
 	struct rig *probe = rig_new(0, NULL, NULL);
@@ -377,6 +394,7 @@ static inline void kernel_and_user_space_agree_on_every_frame(void **state)
 	assert_memory_equal(c.r->hits, c.m->hits, sizeof(c.m->hits));
 	assert_true(c.r->count->hit_packets_src > c.frames / 10);
 	assert_true(c.r->count->hit_packets_dst > c.frames / 10);
+	check_dns(&c);
 	check_flow_sums(c.r);
 	print_reasons(&c);
 	model_free(c.m);

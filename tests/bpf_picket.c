@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "tests/bpf_contest.h"
+#include "tests/bpf_dns.h"
 #include "tests/bpf_rig.h"
 #include "tests/parse_rows.h"
 #include "tests/prefix_rows.h"
@@ -48,17 +49,17 @@ static uint32_t make_tcp(uint8_t *frame, uint16_t port)
 	return len;
 }
 
-static uint32_t make_dns(uint8_t *frame, uint32_t len)
+/* A first fragment of UDP, in a frame of @len bytes. */
+static uint32_t make_fragment(uint8_t *frame, uint32_t len)
 {
 	uint32_t at =
-		add_hex(frame, 0, E4 IP4("0000", "0000", "11") UDP("0000"));
+		add_hex(frame, 0, E4 IP4("0000", "2000", "11") UDP("ffff"));
 
 	for (uint32_t i = at; i < len; i++)
 		frame[i] = (uint8_t)(i * 7);
 	frame[16] = (uint8_t)((len - 14) >> 8);
 	frame[17] = (uint8_t)(len - 14);
-	frame[38] = (uint8_t)((len - 34) >> 8);
-	frame[39] = (uint8_t)(len - 34);
+	frame[36] = 0; /* not DNS */
 	return len;
 }
 
@@ -387,15 +388,17 @@ static void a_sweep_hands_on_what_is_due_and_nothing_else(void **state)
 
 /* --- samples ----------------------------------------------------------------------- */
 
-static void dns_frames_are_sampled_up_to_a_limit(void **state)
+static void fragments_are_sampled_up_to_a_limit(void **state)
 {
-	static const uint32_t lengths[] = { 60, 1535, 1536, 1537, 9000 };
+	static const uint32_t lengths[] = { 60, PK_SAMPLE_BYTES - 1,
+					    PK_SAMPLE_BYTES,
+					    PK_SAMPLE_BYTES + 1, 9000 };
 	struct rig *r = rig_new(0, NULL, NULL);
 	uint8_t frame[RIG_FRAME_MAX];
 
 	(void)state;
 	for (uint32_t i = 0; i < 5; i++) {
-		uint32_t len = make_dns(frame, lengths[i]);
+		uint32_t len = make_fragment(frame, lengths[i]);
 		uint32_t caplen = len < PK_SAMPLE_BYTES ? len : PK_SAMPLE_BYTES;
 		struct pk_sample_event e;
 		struct pk_packet p;
@@ -405,9 +408,8 @@ static void dns_frames_are_sampled_up_to_a_limit(void **state)
 		rig_drain(r);
 		p = rig_packet(r);
 		assert_int_equal(r->events.count, 1);
-		memcpy(&e, r->events.data, sizeof(e));
-		assert_int_equal(e.head.type, PK_EVENT_SAMPLE);
-		assert_int_equal(e.head.len, sizeof(e) + caplen);
+		e = sample_at(&r->events, 0);
+		assert_int_equal(e.why, PK_SAMPLE_FRAGMENT);
 		assert_int_equal(e.caplen, caplen);
 		assert_int_equal(e.frame_len, len);
 		assert_true(e.time_ns == SECOND + i && e.frame == 100 + i);
@@ -444,7 +446,7 @@ static void a_full_ring_is_counted_and_so_is_every_hit(void **state)
 	assert_true(c->flow_lost_lines > 0 && c->flow_out_lines > 0);
 	assert_true(c->flow_out_packets + c->flow_lost_packets == FLOWS);
 	check_flow_sums(r);
-	len = make_dns(frame, 200);
+	len = make_fragment(frame, 200);
 	for (uint32_t i = 0; i < 30; i++)
 		rig_run(r, frame, len, 8ULL * TICK, i);
 	assert_true(c->sample_offered == 30 && c->sample_ring_full == 30);
@@ -687,7 +689,14 @@ int main(void)
 		cmocka_unit_test(a_port_comes_before_its_address_in_the_kernel),
 		cmocka_unit_test(a_closed_line_leaves_with_its_sums),
 		cmocka_unit_test(a_sweep_hands_on_what_is_due_and_nothing_else),
-		cmocka_unit_test(dns_frames_are_sampled_up_to_a_limit),
+		cmocka_unit_test(fragments_are_sampled_up_to_a_limit),
+		cmocka_unit_test(
+			listed_questions_are_alerts_and_the_rest_stays),
+		cmocka_unit_test(every_dns_row_has_its_counter),
+		cmocka_unit_test(the_kernel_finds_a_name_in_any_case),
+		cmocka_unit_test(a_question_in_page_fragments_is_found),
+		cmocka_unit_test(a_name_too_deep_goes_to_user_space),
+		cmocka_unit_test(questions_are_counted_before_the_first_image),
 		cmocka_unit_test(a_full_ring_is_counted_and_so_is_every_hit),
 		cmocka_unit_test(
 			sent_frames_are_counted_by_segments_and_direction),

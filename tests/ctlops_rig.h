@@ -120,9 +120,10 @@ RIG void close_rig(struct rig *r)
 	rmdir(r->dir);
 }
 
+/* Once round: without ONCE it would go on while there is a job. */
 RIG void turn(struct rig *r)
 {
-	event_base_loop(r->d.base, EVLOOP_NONBLOCK);
+	event_base_loop(r->d.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	usleep(50);
 }
 

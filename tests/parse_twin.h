@@ -27,6 +27,7 @@ struct twin {
 };
 
 static int twin_ether(struct twin *t, long type, long at);
+static int twin_ppp(struct twin *t, long at);
 static int twin_frame(struct twin *t, long at);
 static int twin_ip4(struct twin *t, long at);
 static int twin_ip6(struct twin *t, long at);
@@ -76,7 +77,9 @@ static int twin_inner_type(struct twin *t, long type, long at)
 		return PK_PARSE_NOT_IP;
 	if (type == 0x6558)
 		return twin_inner_frame(t, at);
-	return twin_tired(t) ? PK_PARSE_TUNNEL_DEPTH : twin_ether(t, type, at);
+	if (twin_tired(t))
+		return PK_PARSE_TUNNEL_DEPTH;
+	return type == 0x880b ? twin_ppp(t, at) : twin_ether(t, type, at);
 }
 
 /* The numbers of VXLAN-GPE and NSH. */
@@ -286,11 +289,6 @@ static int twin_gre(struct twin *t, long at)
 		return twin_erspan(t, at + length);
 	if (type == 0x88be)
 		return twin_inner_frame(t, at + length);
-	if (type == 0x880b) {
-		if (twin_tired(t))
-			return PK_PARSE_TUNNEL_DEPTH;
-		return twin_ppp(t, at + length);
-	}
 	return twin_inner_type(t, type, at + length);
 }
 
@@ -334,7 +332,7 @@ static int twin_gpe(struct twin *t, long at)
 
 static int twin_geneve(struct twin *t, long at)
 {
-	long length, type;
+	long length;
 
 	if (!twin_has(t, at, 1))
 		return PK_PARSE_SHORT_GENEVE;
@@ -343,13 +341,7 @@ static int twin_geneve(struct twin *t, long at)
 	length = 8 + 4 * t->data[at];
 	if (!twin_has(t, at, length))
 		return PK_PARSE_SHORT_GENEVE;
-	type = twin_number(t, at + 2, 2);
-	if (type == 0x880b) {
-		if (twin_tired(t))
-			return PK_PARSE_TUNNEL_DEPTH;
-		return twin_ppp(t, at + length);
-	}
-	return twin_inner_type(t, type, at + length);
+	return twin_inner_type(t, twin_number(t, at + 2, 2), at + length);
 }
 
 static int twin_gtp_chain(struct twin *t, long at, int type, int walked)

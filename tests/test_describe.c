@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "bpf/embedded.h"
 #include "control/describe.h"
 
 static const char *feed_name(const void *arg, uint16_t feed)
@@ -191,6 +192,64 @@ static void names_are_compared_with_what_they_cover(void **state)
 	pk_store_free(s);
 }
 
+/* What an address carries comes after itself. */
+static void what_an_address_carries_is_named(void **state)
+{
+	struct pk_threat_indicator t;
+	struct pk_store *s;
+	uint32_t net, addr, port, own;
+
+	(void)state;
+	assert_int_equal(pk_store_new(&s, 1), 0);
+	net = add(s, "nets", "198.51.100.0/24", 50);
+	t = describe(s, net, "64:ff9b::198.51.100.7", 443, 0);
+	assert_string_equal(t.value, "198.51.100.0/24");
+	assert_int_equal(t.embedded, PK_EMBEDDED_NAT64);
+	addr = add(s, "addresses", "198.51.100.7", 60);
+	port = add(s, "ports", "198.51.100.7:443", 70);
+	t = describe(s, port, "2002:c633:6407::1", 443, 0);
+	assert_string_equal(t.value, "198.51.100.7:443");
+	assert_int_equal(t.embedded, PK_EMBEDDED_6TO4);
+	assert_int_equal(t.feeds, 3);
+	t = describe(s, addr, "2001:0:4136:e378:8000:63bf:39cc:9bf8", 80, 0);
+	assert_string_equal(t.value, "198.51.100.7");
+	assert_int_equal(t.embedded, PK_EMBEDDED_TEREDO);
+	/* no slot is known: a flow record */
+	t = describe(s, 0, "fe80::5efe:198.51.100.7", 80, 0);
+	assert_string_equal(t.value, "198.51.100.7");
+	assert_int_equal(t.embedded, PK_EMBEDDED_ISATAP);
+	t = describe(s, addr, "198.51.100.7", 80, 0);
+	assert_int_equal(t.embedded, PK_EMBEDDED_NONE);
+	own = add(s, "own", "2002:c633:6407::1", 10);
+	t = describe(s, own, "2002:c633:6407::1", 443, 0);
+	assert_string_equal(t.value, "2002:c633:6407::1");
+	assert_int_equal(t.embedded, PK_EMBEDDED_NONE);
+	describe(s, addr, "2002:c633:6308::1", 80, -ESTALE);
+	describe(s, 0, "2002:c633:6308::1", 80, -ENOENT);
+	pk_store_free(s);
+}
+
+static void a_mapped_address_is_told_from_ipv4_by_its_header(void **state)
+{
+	struct pk_threat_indicator t = { 0 };
+	struct pk_describe how;
+	union pk_addr a;
+	struct pk_threat_seen seen = { .addr = &a, .ip6 = 1 };
+	struct pk_store *s;
+
+	(void)state;
+	assert_int_equal(pk_store_new(&s, 1), 0);
+	how = (struct pk_describe){ s, feed_name, s };
+	assert_int_equal(pk_addr_parse(&a, "198.51.100.7"), 0);
+	add(s, "f", "198.51.100.7", 60);
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	assert_int_equal(t.embedded, PK_EMBEDDED_MAPPED);
+	seen.ip6 = 0;
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	assert_int_equal(t.embedded, PK_EMBEDDED_NONE);
+	pk_store_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +260,9 @@ int main(void)
 		cmocka_unit_test(
 			what_has_ended_is_none_though_it_is_still_there),
 		cmocka_unit_test(names_are_compared_with_what_they_cover),
+		cmocka_unit_test(what_an_address_carries_is_named),
+		cmocka_unit_test(
+			a_mapped_address_is_told_from_ipv4_by_its_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/embedded.h"
 #include "control/text.h"
 #include "ioc/indicator.h"
 
@@ -150,6 +151,34 @@ static void an_indicators_threat_names_it(void **state)
 			  "tcp_flags ttl ");
 	assert_keys(json_object_object_get(o, "details"), "");
 	json_object_put(o);
+}
+
+/* Of an address that another one carries, in a tunnel. */
+static void where_and_how_it_was_met_is_told(void **state)
+{
+	struct pk_threat t = sample_indicator();
+	char json[PK_ENCODE_MAX];
+
+	(void)state;
+	t.depth = 2;
+	for (int i = 0; i < PK_EMBEDDED_COUNT; i++) {
+		static const char *const words[] = { "nat64",  "nat64-local",
+						     "6to4",   "teredo",
+						     "isatap", "mapped" };
+		char want[80] = "\"role\":\"source\",\"depth\":2,\"gen";
+
+		indicator.embedded = (uint8_t)i;
+		if (i)
+			snprintf(want, sizeof(want),
+				 "\"depth\":2,\"embedded\":\"%s\",\"gen",
+				 words[i - 1]);
+		assert_true(pk_encode_threat(&t, json, sizeof(json)) > 0);
+		assert_non_null(strstr(json, want));
+	}
+	assert_true(pk_encode_line(&t, json, sizeof(json)) > 0);
+	assert_non_null(strstr(json, "(source at depth 2, mapped, c2"));
+	indicator.embedded = 255;
+	assert_true(pk_encode_threat(&t, json, sizeof(json)) > 0);
 }
 
 static void a_silent_observer_is_the_sensor(void **state)
@@ -410,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_detectors_threat_is_written_as_designed),
 		cmocka_unit_test(an_indicators_threat_names_it),
+		cmocka_unit_test(where_and_how_it_was_met_is_told),
 		cmocka_unit_test(a_silent_observer_is_the_sensor),
 		cmocka_unit_test(extreme_numbers_survive),
 		cmocka_unit_test(hostile_text_becomes_harmless),

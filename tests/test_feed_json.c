@@ -238,8 +238,9 @@ static void drop_without_its_metadata_is_broken(void **state)
 		{ META("1") ROW, "no metadata line at the end: truncated?" },
 		{ ROW META("2"), "the metadata line says 2 records, but there "
 				 "are 1: truncated?" },
-		{ ROW "{\"cidr\":\n", "line 2: column 1: it ends in the middle of a "
-				      "value" },
+		{ ROW "{\"cidr\":\n",
+		  "line 2: column 1: it ends in the middle of a "
+		  "value" },
 		{ ROW ROW META("1"), "the metadata line says 1 records, but "
 				     "there are 2: truncated?" },
 	};
@@ -365,7 +366,7 @@ static void a_mapping_of_ones_own_reads_any_record(void **state)
 		    "+ipv4-addr 198.51.100.1\n");
 	lg.terse = 1;
 	assert_good(PK_FEED_JSON, "\n{\"ioc\":\"a..b\"}\n[1]\n[\n{\"x\":1}]",
-		    "-2:1 name_empty_label\n-3:1 syntax\n-5:1 empty\n");
+		    "-2:1 name_empty_label\n-3:2 syntax\n-5:1 empty\n");
 	pk_mapping_free(m);
 }
 

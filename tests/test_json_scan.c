@@ -47,10 +47,13 @@ struct log {
 	size_t len;
 	FILE *file;
 	int exact; /* texts as they are; else as json-c prints them */
+	const char *document; /* as far as it is there at all: whole */
+	size_t document_len;
 };
 
 static void log_open(struct log *log, int exact)
 {
+	memset(log, 0, sizeof(*log));
 	log->exact = exact;
 	log->file = open_memstream(&log->text, &log->len);
 	assert_non_null(log->file);
@@ -73,6 +76,24 @@ static void log_value(FILE *file, const char *what, unsigned place,
 		json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
 }
 
+/* What is told must stand in the document, at that line and column. */
+static void assert_place(const struct log *log, const struct pk_json_item *item)
+{
+	const char *at = log->document, *end = at + log->document_len;
+
+	for (uint64_t line = 1; line < item->line; line++) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		assert_non_null(at);
+		at++;
+	}
+	at += item->column - 1;
+	assert_true(item->column && item->len <= (size_t)(end - at));
+	if (item->what > PK_JSON_LEAVE)
+		assert_memory_equal(at, item->text, item->len);
+	else
+		assert_true(*at == '{' || *at == '[');
+}
+
 static void log_item(void *arg, const struct pk_json_item *item)
 {
 	struct log *log = arg;
@@ -80,6 +101,8 @@ static void log_item(void *arg, const struct pk_json_item *item)
 
 	assert_int_equal(item->text[item->len], 0);
 	assert_true(item->line);
+	if (item->what <= PK_JSON_IS_RECORD)
+		assert_place(log, item);
 	if (log->exact || item->what >= PK_JSON_TOO_LONG) {
 		fprintf(log->file, "%s %u %s %s", words[item->what],
 			item->place, item->key, item->text);
@@ -104,6 +127,8 @@ static void scan(struct log *log, const struct pk_json_rules *rules,
 {
 	struct pk_json_scan *s;
 
+	log->document = text;
+	log->document_len = len;
 	assert_int_equal(pk_json_scan_new(&s, rules, 4096, log_item, log), 0);
 	while (len) {
 		size_t n = piece < 0 ? 1 + (size_t)rand() % 16

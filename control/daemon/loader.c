@@ -476,6 +476,7 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &n, sizeof(n)) < 0 || !load || !load->reading)
 		return;
+	load->ended = 1;
 	pk_load_read_end(l);
 	err = load->err;
 	if (load->job.kind == PK_LOAD_ROLLBACK) {

@@ -29,6 +29,7 @@ struct pk_load {
 	/* the thread's */
 	pthread_t thread;
 	int reading;   /* it exists */
+	int ended;     /* and has said so: it looks at nothing here any more */
 	int cancel;    /* atomic: it shall end */
 	uint64_t read; /* atomic: bytes so far */
 	int err;
@@ -58,7 +59,7 @@ struct pk_loader {
  * writes to l->fd at its end. */
 int pk_load_read(struct pk_loader *l);
 int pk_load_read_commit(struct pk_loader *l);
-/* Join it, and say what it found. */
+/* It has ended, or it shall; say what it found. */
 void pk_load_read_end(struct pk_loader *l);
 
 /* loader_merge.c: where a walk that writes begins; one slice. 1: more; 0: done;

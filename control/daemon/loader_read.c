@@ -149,6 +149,7 @@ static int prepare(struct pk_loader *l)
 	int err = pk_guards_run(l->conf.guards, &load->guard);
 
 	load->guards = l->conf.guards;
+	load->spend = l->conf.spend;
 	if (!err)
 		err = pk_store_new(&load->fresh, seed);
 	if (!err)
@@ -213,7 +214,11 @@ void pk_load_read_end(struct pk_loader *l)
 	if (!load->reading)
 		return;
 	__atomic_store_n(&load->cancel, 1, __ATOMIC_RELAXED);
-	pthread_join(load->thread, NULL);
+	/* a thread in the background may take long for its last step */
+	if (load->ended)
+		pthread_detach(load->thread);
+	else
+		pthread_join(load->thread, NULL);
 	load->reading = 0;
 	if (load->memory)
 		keep_memory(load);

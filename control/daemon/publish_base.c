@@ -92,7 +92,8 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &n, sizeof(n)) < 0)
 		return;
-	pthread_join(b->thread, NULL);
+	/* it has ended, and nobody waits for its last step */
+	pthread_detach(b->thread);
 	if (!b->result) {
 		b->state = PK_BASE_READY;
 		pk_publish_flush_later(d);

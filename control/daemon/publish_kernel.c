@@ -29,6 +29,12 @@ void pk_kernel_close(struct pk_indicators *d)
 
 /* --- room -------------------------------------------------------------------------- */
 
+/* A snapshot's child has no use for it; fork() would copy what maps it. */
+static void not_forked(void *at, size_t bytes)
+{
+	madvise(at, bytes, MADV_DONTFORK);
+}
+
 static uint32_t lines_for(const struct pk_image_shortage *s)
 {
 	uint32_t max = s->slot < PK_IMAGE_BASES ? PK_IMAGES_BASE_LINES
@@ -58,6 +64,7 @@ static int use_slot(struct pk_indicators *d, const struct pk_image_shortage *s,
 		munmap(at, bytes);
 		return err;
 	}
+	not_forked(at, bytes);
 	munmap(t->slot[s->slot],
 	       (size_t)t->lines[s->slot] * sizeof(struct pk_line));
 	t->slot[s->slot] = at;
@@ -232,6 +239,9 @@ int pk_indicators_open_kernel(struct pk_indicators *d, struct pk_fds *fds,
 	k->arg = arg;
 	err = pk_xdp_map_target(&k->target, fds->fd[PK_MAPS_CONTROL],
 				&fds->fd[PK_MAPS_SLOT]);
+	for (unsigned i = 0; !err && i < PK_IMAGE_SLOTS; i++)
+		not_forked(k->target.slot[i],
+			   (size_t)k->target.lines[i] * sizeof(struct pk_line));
 	if (!err)
 		err = map_hits(k, fds->fd[PK_MAPS_HITS], hits);
 	for (uint32_t slot = 1; !err && slot < hits; slot++)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "bpf/flow.h"
@@ -137,6 +138,7 @@ void pk_replay_run(struct pk_replay *r, const struct pk_replay_loop *loop)
 {
 	struct pk_replay_batch *b;
 	uint32_t tick = 0;
+	bool begun = false; /* tick 0 is one like any other: 1970 */
 
 	if (pk_replay_batch_new(&b)) {
 		r->broken = 1;
@@ -146,12 +148,13 @@ void pk_replay_run(struct pk_replay *r, const struct pk_replay_loop *loop)
 	while (next_batch(r, b)) {
 		if (!b->count)
 			continue;
-		if (tick && b->tick != tick)
+		if (begun && b->tick != tick)
 			end_tick(loop, b->tick);
 		tick = b->tick;
+		begun = true;
 		pk_replay_crew_run(loop->crew, b, 0, loop->idle);
 	}
-	if (tick) /* the stage's drain ends the last tick */
+	if (begun) /* the stage's drain ends the last tick */
 		pk_replay_crew_run(loop->crew, NULL, pk_tick_start(tick + 1),
 				   loop->idle);
 	pk_replay_batch_free(b);

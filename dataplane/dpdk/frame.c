@@ -38,7 +38,7 @@ static uint32_t put_tag_back(const struct rte_mbuf *m, uint8_t *to)
 	to[n++] = 0x00;
 	to[n++] = (uint8_t)(m->vlan_tci >> 8);
 	to[n++] = (uint8_t)m->vlan_tci;
-	return n + copy_chain(m, ETH_ADDRS, to + n, PK_VISIBLE_BYTES - n);
+	return n + copy_chain(m, ETH_ADDRS, to + n, PK_SAMPLE_BYTES - n);
 }
 
 void pk_frame_copy(struct pk_frame_rooms *rooms, uint32_t i,
@@ -53,7 +53,7 @@ void pk_frame_copy(struct pk_frame_rooms *rooms, uint32_t i,
 		out->len += VLAN_TAG;
 		rooms->retagged++;
 	} else {
-		out->readable = copy_chain(m, 0, room, PK_VISIBLE_BYTES);
+		out->readable = copy_chain(m, 0, room, PK_SAMPLE_BYTES);
 		rooms->linearised++;
 	}
 	if (out->len < out->readable)

@@ -4,7 +4,7 @@
  *
  * The inspection wants one piece of memory and the bytes as they were on the
  * wire. Nearly every mbuf has both, and then nothing is copied. Two kinds do
- * not, and their first PK_VISIBLE_BYTES are copied into a room of the burst:
+ * not, and their first PK_SAMPLE_BYTES are copied into a room of the burst:
  *   - a chain whose first segment ends before the bytes that are looked at,
  *   - a frame whose VLAN tag the driver took out: it is put back, as 0x8100
  *     (the mbuf does not say which EtherType the tag had).
@@ -23,7 +23,7 @@
 struct pk_frame_rooms {
 	uint64_t linearised; /* chains copied together */
 	uint64_t retagged;   /* VLAN tags put back */
-	uint8_t room[PK_BURST][PK_VISIBLE_BYTES];
+	uint8_t room[PK_BURST][PK_SAMPLE_BYTES];
 };
 
 /* The slow kinds; into room @i. Use pk_frame_read(). */
@@ -38,7 +38,7 @@ static inline void pk_frame_read(struct pk_frame_rooms *rooms, uint32_t i,
 	uint32_t readable = m->data_len;
 
 	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) ||
-	    (readable < m->pkt_len && readable < PK_VISIBLE_BYTES)) {
+	    (readable < m->pkt_len && readable < PK_SAMPLE_BYTES)) {
 		pk_frame_copy(rooms, i, m, out);
 		return;
 	}

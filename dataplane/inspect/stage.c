@@ -223,6 +223,7 @@ static void take_hit(struct pk_stage *s, const struct pk_hit_event *e)
 	h.generation = e->generation;
 	h.slot = e->slot;
 	h.role = e->role;
+	h.depth = e->depth;
 	h.packet = e->packet;
 	send_hit(s, &h);
 }
@@ -251,6 +252,7 @@ static void name_hit(struct pk_stage *s, const struct pk_sample_event *e,
 	h.generation = e->generation;
 	h.slot = e->slot;
 	h.role = PK_ROLE_DNS_QUESTION;
+	h.depth = e->packet.depth;
 	h.packet = e->packet;
 	h.text_len = dns->name_len;
 	memcpy(h.text, dns->name, dns->name_len);

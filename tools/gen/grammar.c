@@ -4,12 +4,10 @@
 #include <string.h>
 
 #include "tools/gen/grammar_dns.h"
+#include "tools/gen/grammar_inside.h"
 #include "tools/gen/splitmix.h"
 
 enum {
-	ETHERTYPE_IP4 = 0x0800,
-	ETHERTYPE_IP6 = 0x86dd,
-	ETHERTYPE_FIRST = 1536, /* below: an 802.3 length */
 	HOPOPT = 0,
 	ICMP = 1,
 	TCP = 6,
@@ -18,71 +16,13 @@ enum {
 	AH = 51,
 	ICMP6 = 58,
 	NO_NEXT = 59,
+	SCTP = 132,
 	IP4_HEADER = 20,
 	IP6_HEADER = 40,
 	BUSY_HOSTS = 6,
 };
 
-struct writer {
-	uint64_t random;
-	uint64_t seed;
-	uint8_t *data;
-	uint32_t len;
-	bool clean; /* nothing may be wrong */
-};
-
-/* --- choices and bytes ---------------------------------------------------- */
-
-static uint32_t pick(struct writer *w, uint32_t n)
-{
-	return (uint32_t)((pk_splitmix_next(&w->random) >> 32) * n >> 32);
-}
-
-static bool chance(struct writer *w, uint32_t percent)
-{
-	return pick(w, 100) < percent;
-}
-
-/* A chance to do what makes a frame wrong. */
-static bool spoils(struct writer *w, uint32_t percent)
-{
-	return chance(w, percent) && !w->clean;
-}
-
-static void put8(struct writer *w, uint32_t value)
-{
-	if (w->len < PK_GRAMMAR_FRAME_MAX)
-		w->data[w->len++] = (uint8_t)value;
-}
-
-static void put16(struct writer *w, uint32_t value)
-{
-	put8(w, value >> 8);
-	put8(w, value);
-}
-
-static void put_random(struct writer *w, uint32_t n)
-{
-	uint64_t bits = 0;
-
-	for (uint32_t i = 0; i < n; i++, bits >>= 8) {
-		if (i % 8 == 0)
-			bits = pk_splitmix_next(&w->random);
-		put8(w, (uint32_t)bits);
-	}
-}
-
-static void set8(struct writer *w, uint32_t at, uint32_t value)
-{
-	if (at < w->len)
-		w->data[at] = (uint8_t)value;
-}
-
-static void set16(struct writer *w, uint32_t at, uint32_t value)
-{
-	set8(w, at, value >> 8);
-	set8(w, at + 1, value);
-}
+/* --- hosts ----------------------------------------------------------------- */
 
 void pk_grammar_host(uint64_t seed, uint32_t n, bool ip6, uint8_t address[16])
 {
@@ -149,8 +89,37 @@ static void put_port(struct writer *w)
 
 	if (chance(w, 60))
 		put16(w, known[pick(w, 8)]);
+	else if (w->clean) /* no tunnel's port */
+		put16(w, 0x8000 | pick(w, 0x8000));
 	else
 		put_random(w, 2);
+}
+
+/* Options of IPv4 or TCP, @n bytes of them. */
+static void put_options(struct writer *w, uint32_t n)
+{
+	uint32_t end = w->len + n;
+
+	if (n == 12 && chance(w, 30)) {
+		put16(w, 0x0101);
+		put16(w, 0x080a);
+	}
+	while (w->len < end && !chance(w, 10) && !spoils(w, 5)) {
+		uint32_t left = end - w->len;
+
+		if (left < 2 || chance(w, 40)) {
+			put8(w, 1);
+			continue;
+		}
+		left = 2 + pick(w, left - 1);
+		put8(w, 2 + pick(w, 250));
+		put8(w, left);
+		put_random(w, left - 2);
+	}
+	if (w->len < end && w->clean)
+		put8(w, 0);
+	if (w->len < end)
+		put_random(w, end - w->len);
 }
 
 static void put_payload(struct writer *w)
@@ -188,7 +157,8 @@ static void put_tcp(struct writer *w)
 		put8(w, (chance(w, 50) ? pick(w, 5) : 15) << 4);
 	else
 		put8(w, words << 4 | pick(w, 16));
-	put_random(w, 7 + 4 * (words - 5));
+	put_random(w, 7);
+	put_options(w, 4 * (words - 5));
 	put_datagram(w, at, true);
 }
 
@@ -222,9 +192,17 @@ static void put_icmp(struct writer *w)
 	put_payload(w);
 }
 
+static void put_sctp(struct writer *w)
+{
+	put_port(w);
+	put_port(w);
+	put_random(w, 8);
+	put_payload(w);
+}
+
 static uint32_t pick_protocol(struct writer *w)
 {
-	static const uint8_t other[] = { 4, 41, 47, 50, 132, 255 };
+	static const uint8_t other[] = { 50, 255, 89, 46, SCTP, SCTP };
 	uint32_t roll = pick(w, 100);
 
 	if (roll < 38)
@@ -244,12 +222,15 @@ static uint32_t pick_protocol(struct writer *w)
 
 static void put_l4(struct writer *w, uint32_t protocol)
 {
+	mark_header(w);
 	if (protocol == TCP)
 		put_tcp(w);
 	else if (protocol == UDP)
 		put_udp(w);
 	else if (protocol == ICMP || protocol == ICMP6)
 		put_icmp(w);
+	else if (protocol == SCTP)
+		put_sctp(w);
 	else
 		put_payload(w);
 }
@@ -265,7 +246,7 @@ static uint32_t pick_length(struct writer *w, uint32_t at, uint32_t header)
 	uint32_t room = w->len - at;
 
 	if (room > header && spoils(w, 10))
-		w->len = at + header + pick(w, room - header);
+		cut_behind(w, at + header);
 	room = w->len - at;
 	if (spoils(w, 4))
 		return room + 1 + pick(w, 60);
@@ -287,21 +268,48 @@ static uint32_t pick_fragment(struct writer *w)
 	return (1 + pick(w, 0x1fff)) | (chance(w, 50) ? 0x2000 : 0);
 }
 
+/* RFC 4302 2: as an extension header has it, in IPv4. */
+static void put_ah(struct writer *w, uint32_t protocol)
+{
+	uint32_t units = pick(w, 5);
+
+	mark_header(w);
+	put8(w, protocol);
+	put8(w, spoils(w, 5) ? pick(w, 256) : units);
+	put_random(w, 4 * units + 6);
+}
+
+/* What the IP packet holds: another one, or a layer 4. */
+static void put_body(struct writer *w, uint32_t carrier, uint32_t protocol)
+{
+	w->level++;
+	if (carrier)
+		pk_grammar_put_carrier(w, carrier);
+	else
+		put_l4(w, protocol);
+	w->level--;
+}
+
 static void put_ip4(struct writer *w)
 {
-	uint32_t at = w->len, protocol = pick_protocol(w), len;
+	uint32_t at = w->len, carrier = pk_grammar_pick_carrier(w), len;
+	uint32_t protocol = carrier ? pk_grammar_carrier_protocol(carrier)
+				    : pick_protocol(w);
 	uint32_t words = 5 + (chance(w, 20) ? pick(w, 11) : 0);
+	bool with_ah = chance(w, 4);
 
 	put8(w, 0x40 | words);
 	put_random(w, 5);
 	put16(w, pick_fragment(w));
 	put_random(w, 1);
-	put8(w, protocol);
+	put8(w, with_ah ? AH : protocol);
 	put_random(w, 2);
 	put_address(w, false);
 	put_address(w, false);
-	put_random(w, 4 * (words - 5));
-	put_l4(w, protocol);
+	put_options(w, 4 * (words - 5));
+	if (with_ah)
+		put_ah(w, protocol);
+	put_body(w, carrier, protocol);
 	len = pick_length(w, at, IP4_HEADER);
 	if (spoils(w, 2))
 		len = pick(w, 4 * words);
@@ -364,14 +372,16 @@ static uint32_t put_extensions(struct writer *w, uint32_t named_at)
 
 static void put_ip6(struct writer *w)
 {
-	uint32_t at = w->len, protocol = pick_protocol(w), len;
+	uint32_t at = w->len, carrier = pk_grammar_pick_carrier(w), len;
+	uint32_t protocol = carrier ? pk_grammar_carrier_protocol(carrier)
+				    : pick_protocol(w);
 
 	put8(w, 0x60 | pick(w, 16));
 	put_random(w, 7);
 	put_address(w, true);
 	put_address(w, true);
 	set8(w, put_extensions(w, at + 6), protocol);
-	put_l4(w, protocol);
+	put_body(w, carrier, protocol);
 	len = pick_length(w, at, IP6_HEADER) - IP6_HEADER;
 	if (w->data[at + 6] == HOPOPT && spoils(w, 30))
 		len = 0; /* RFC 2675: as a jumbogram says it */
@@ -380,41 +390,28 @@ static void put_ip6(struct writer *w)
 		set8(w, at, pick(w, 256));
 }
 
-/* --- the frame ------------------------------------------------------------ */
-
-static void put_tags(struct writer *w)
+void pk_grammar_put_ip(struct writer *w, bool ip6)
 {
-	static const uint16_t tpids[] = { 0x8100, 0x88a8, 0x9100, 0x9200 };
-	uint32_t count = chance(w, 35) ? 1 + pick(w, 4) : 0;
-
-	if (spoils(w, 4))
-		count = 5 + pick(w, 2);
-
-	while (count--) {
-		put16(w, tpids[pick(w, 4)]);
-		put_random(w, 2);
-	}
-}
-
-static void put_frame(struct writer *w)
-{
-	bool ip6 = chance(w, 50), other = spoils(w, 1);
-
-	put_random(w, 12);
-	put_tags(w);
-	if (spoils(w, 4)) {
-		put16(w, chance(w, 50) ? pick(w, ETHERTYPE_FIRST)
-				       : ETHERTYPE_FIRST + pick(w, 64000));
-		put_payload(w);
-		return;
-	}
-	put16(w, ip6 != other ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
+	mark_header(w);
 	if (ip6)
 		put_ip6(w);
 	else
 		put_ip4(w);
-	if (chance(w, 20)) /* padding behind the IP length */
-		put_random(w, 1 + pick(w, 46));
+}
+
+/* --- the frame ------------------------------------------------------------ */
+
+/* Most frames carry one packet, some two, few up to eight. */
+static void put_frame(struct writer *w)
+{
+	uint32_t roll = pick(w, 100);
+
+	if (roll < 15)
+		w->nest = w->clean ? 1 + pick(w, 2) : 1 + pick(w, 7);
+	else if (roll < 40)
+		w->nest = 1;
+	w->calm = w->nest > 2;
+	pk_grammar_put_frame(w);
 }
 
 /* The place of an edit: mostly among the headers. */
@@ -497,11 +494,8 @@ uint32_t pk_grammar_frame(uint64_t seed, uint64_t i,
 	struct writer w = begin(seed, i, bytes);
 
 	put_frame(&w);
-	if (chance(&w, 12)) {
-		uint32_t cut = pick(&w, chance(&w, 50) ? 60 : w.len);
-
-		w.len = cut < w.len ? cut : w.len;
-	}
+	if (chance(&w, 12))
+		cut_behind(&w, chance(&w, 50) ? 0 : 14);
 	if (chance(&w, 20))
 		mutate(&w);
 	return w.len;

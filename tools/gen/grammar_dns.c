@@ -86,7 +86,7 @@ static struct name make_name(uint64_t seed, uint32_t n)
 
 		if (i == 0) {
 			random = pk_splitmix_at(seed, family % TOPS);
-			len = 2 + random % 3;
+			len = labels > 100 ? 1 : 2 + random % 3;
 		}
 		if (wire_bytes(&name) + 1 + len > PK_GRAMMAR_NAME_MAX)
 			break;
