@@ -394,6 +394,7 @@ static inline void kernel_and_user_space_agree_on_every_frame(void **state)
 	assert_memory_equal(c.r->hits, c.m->hits, sizeof(c.m->hits));
 	assert_true(c.r->count->hit_packets_src > c.frames / 10);
 	assert_true(c.r->count->hit_packets_dst > c.frames / 10);
+	assert_true(c.r->count->hit_packets_outer > c.frames / 20);
 	check_dns(&c);
 	check_flow_sums(c.r);
 	print_reasons(&c);

@@ -2,10 +2,11 @@
 """What other projects say of their own captures, as claims about flows.
 
 Read are the files of captures/expected/ that facts.jsonl names for a capture.
-A claim is (field, what must be found): for Zeek's logs and Arkime's sessions
-a conversation, which may be that of a tunnel or of what it carries; for
-Zeek's dns.log a question; for tcpdump's output the outermost addresses of a
-packet; for the reference of Community ID an ID of a conversation.
+A claim is (kind, what must be found): for Zeek's logs and Arkime's sessions
+a conversation, which may be that of a tunnel or of what it carries, or a pair
+of addresses where no protocol is told; for Zeek's dns.log a question; for
+tcpdump's output the outermost addresses of a packet; for the reference of
+Community ID an ID of a conversation.
 """
 import ipaddress
 import json
@@ -54,15 +55,16 @@ def zeek(path):
             continue
         ends = (row['id.orig_h'], int(row['id.orig_p']), row['id.resp_h'],
                 int(row['id.resp_p']))
-        protos = [PROTOCOLS.get(row.get('proto', ''), 0)]
-        if not protos[0]:  # a log of something that runs over TCP or UDP
-            protos = [1, 6, 17, 132]
-        if 'ip_proto' in row and row['ip_proto'].isdigit():
-            protos = [int(row['ip_proto'])]
-        yield 'zeek', tuple({flow(*ends, p) for p in protos})
+        proto = PROTOCOLS.get(row.get('proto', ''))
+        if row.get('ip_proto', '').isdigit():
+            proto = int(row['ip_proto'])
+        if proto is None:  # and ports mean what the log's subject likes
+            yield 'pair', tuple(sorted((address(ends[0]), address(ends[2]))))
+        else:
+            yield 'zeek', flow(*ends, proto)
         query = row.get('query', '-')
         if query not in ('-', '') and ends[3] == 53:
-            yield 'zeek names', query.lower().rstrip('.')
+            yield 'name', query.lower().rstrip('.')
 
 
 # --- Arkime -------------------------------------------------------------------
@@ -75,8 +77,8 @@ def arkime(path):
         src, dst = b.get('source', {}), b.get('destination', {})
         if 'ip' not in src or 'ip' not in dst:
             continue
-        yield 'arkime', (flow(src['ip'], src.get('port', 0), dst['ip'],
-                              dst.get('port', 0), b['ipProtocol']),)
+        yield 'arkime', flow(src['ip'], src.get('port', 0), dst['ip'],
+                             dst.get('port', 0), b['ipProtocol'])
 
 
 # --- tcpdump --------------------------------------------------------------------

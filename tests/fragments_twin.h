@@ -603,12 +603,22 @@ static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 	twin_complete(t, d);
 }
 
-static inline void twin_free(struct twin *t)
+/* A zeroed twin, and one that was emptied, may begin. */
+static inline void twin_begin(struct twin *t,
+			      const struct pk_fragments_conf *conf)
+{
+	t->conf = *conf;
+	t->tick = t->outs = 0;
+	t->clock = 0;
+	memset(&t->count, 0, sizeof(t->count));
+	memset(t->source, 0, sizeof(t->source));
+}
+
+static inline void twin_empty(struct twin *t)
 {
 	for (uint32_t i = 0; i < TWIN_DATAGRAMS; i++)
 		if (t->datagram[i].used)
 			twin_forget(t, &t->datagram[i], &t->count.frag_expired);
-	free(t);
 }
 
 #endif /* PK_TESTS_FRAGMENTS_TWIN_H */

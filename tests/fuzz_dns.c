@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes as a DNS message. A question that was read must be a well-formed
- * name of the length it claims, and reading it again must give it again.
+ * Any bytes as a DNS payload, over UDP and over TCP. Reader and look-up must
+ * say what the slow ones of dns_twin.h say; a question that was read must be a
+ * well-formed name of the length it claims, and reading it again must give it
+ * again.
  */
 #include "dataplane/inspect/dns.h"
 
@@ -9,19 +11,64 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ioc/image/builder.h"
+#include "ioc/store/store.h"
+#include "tests/dns_twin.h"
+
+enum { SEED = 7 };
+
+static void list(struct pk_store *s, const char *text, uint8_t match)
+{
+	struct pk_indicator ind;
+	unsigned len;
+
+	pk_indicator_init(&ind);
+	ind.type = PK_INDICATOR_DOMAIN;
+	ind.match = match;
+	if (pk_name_parse(text, strlen(text), ind.value, &len))
+		abort();
+	ind.value_len = (uint16_t)len;
+	if (pk_store_add(s, &ind, NULL))
+		abort();
+}
+
+/* The same for all inputs: short names, so that mutations find them. */
+static const struct pk_view *listed(void)
+{
+	static struct pk_block base, delta;
+	static struct pk_view v;
+	struct pk_store *s;
+
+	if (v.base)
+		return &v;
+	if (pk_store_new(&s, SEED))
+		abort();
+	list(s, "a", PK_MATCH_EXACT);
+	list(s, "b.a", PK_MATCH_SUBDOMAINS);
+	list(s, "c", PK_MATCH_ONE_LABEL);
+	list(s, "example.com", PK_MATCH_SUBDOMAINS);
+	list(s, "a.b.c.d.e.f.g.h.i.d", PK_MATCH_EXACT);
+	if (pk_builder_base(s, &base))
+		abort();
+	pk_store_settle(s);
+	list(s, "www.b.a", PK_MATCH_EXACT);
+	if (pk_builder_delta(s, &delta))
+		abort();
+	pk_store_free(s);
+	v = (struct pk_view){ .base = base.lines,
+			      .base_head = base.head,
+			      .delta = delta.lines,
+			      .delta_head = delta.head };
+	return &v;
+}
+
 static void check(const struct pk_dns *dns, size_t size)
 {
-	uint32_t at = 0, labels = 0;
-
 	if (!dns->name_len || dns->name_len > PK_DNS_NAME_MAX ||
-	    12 + dns->name_len + 4U > size)
+	    12 + dns->name_len + 4U > size ||
+	    pk_name_length(dns->name, dns->name_len) != dns->name_len)
 		abort();
-	for (; dns->name[at]; at += 1U + dns->name[at], labels++)
-		if (dns->name[at] > 63 || at >= dns->name_len)
-			abort();
-	if (at + 1 != dns->name_len || labels != dns->labels)
-		abort();
-	for (at = 0; at < dns->name_len; at++)
+	for (uint32_t at = 0; at < dns->name_len; at++)
 		if (dns->name[at] >= 'A' && dns->name[at] <= 'Z')
 			abort();
 }
@@ -39,19 +86,53 @@ static void check_again(const struct pk_dns *dns)
 		abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try_whole(const uint8_t *msg, uint32_t len)
 {
 	struct pk_dns dns;
-	int reason;
+	int reason = pk_dns_question(msg, len, &dns);
+
+	if (reason != dns.reason)
+		abort();
+	if (reason != PK_DNS_OK)
+		return;
+	check(&dns, len);
+	check_again(&dns);
+}
+
+static void try_fast(const uint8_t *payload, uint32_t len, uint32_t prefix)
+{
+	const struct pk_view *v = listed();
+	uint32_t slot = PK_NO_SLOT;
+	struct pk_question q;
+	struct dns_twin t;
+	int reason = pk_dns_payload(payload + prefix, len, prefix, &q);
+
+	if (reason == PK_DNS_OK)
+		slot = pk_dns_find(v, payload + prefix, &q);
+	dns_twin_read(payload, len, prefix != 0, &t);
+	dns_twin_find(&t, v);
+	if (q.reason != t.reason || slot != t.slot)
+		abort();
+	if (reason == PK_DNS_OK &&
+	    (q.name_len != t.name_len || q.labels != t.labels))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *payload;
+	uint32_t len = (uint32_t)size;
 
 	if (size > 65535)
 		return 0;
-	reason = pk_dns_question(data, (uint32_t)size, &dns);
-	if (reason < 0 || reason >= PK_DNS_REASON_COUNT || reason != dns.reason)
-		abort();
-	if (reason != PK_DNS_OK)
+	payload = malloc(size ? size : 1);
+	if (!payload)
 		return 0;
-	check(&dns, size);
-	check_again(&dns);
+	if (size)
+		memcpy(payload, data, size);
+	try_whole(payload, len);
+	try_fast(payload, len, 0);
+	try_fast(payload, len, PK_DNS_PREFIX);
+	free(payload);
 	return 0;
 }

@@ -14,19 +14,24 @@
 
 static void check(const uint8_t *data, uint32_t size, uint32_t wire)
 {
-	struct pk_packet p, twin;
-	uint8_t reason = pk_parse(data, data + size, wire, &p);
+	struct pk_decode d, twin;
+	const struct pk_packet *p = &d.packet;
+	uint8_t reason = pk_parse(data, data + size, wire, &d);
 
-	if (reason != p.reason || reason >= PK_PARSE_COUNT)
+	if (reason != p->reason || reason >= PK_PARSE_COUNT)
 		abort();
-	if (p.ip_off > size || p.l4_off > size || p.l4_off > PK_VISIBLE_BYTES)
+	if (p->ip_off > size || p->l4_off > size ||
+	    p->l4_off > PK_VISIBLE_BYTES || p->depth > PK_OUTERS ||
+	    d.steps > PK_STEPS)
 		abort();
-	if (p.layers & PK_HAS_PORTS && p.l4_off + 4U > size)
+	if (p->layers & PK_HAS_PORTS && p->l4_off + 4U > size)
 		abort();
-	if (p.layers & ~PK_HAS_IP && !(p.layers & PK_HAS_IP))
+	if ((p->layers & ~PK_HAS_IP || p->depth) && !(p->layers & PK_HAS_IP))
 		abort();
 	twin_parse(data, size, wire, &twin);
-	if (memcmp(&p, &twin, sizeof(p)) != 0)
+	if (memcmp(p, &twin.packet, sizeof(*p)) != 0 ||
+	    memcmp(d.outer, twin.outer, p->depth * sizeof(d.outer[0])) != 0 ||
+	    d.outer_ip6 != twin.outer_ip6)
 		abort();
 }
 

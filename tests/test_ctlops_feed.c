@@ -175,7 +175,7 @@ static void two_at_once_do_not_mix(void **state)
 	struct json_object *o;
 	struct rig r;
 	size_t n = 0;
-	int fd;
+	int fd, other;
 
 	(void)state;
 	open_rig(&r);
@@ -186,23 +186,28 @@ static void two_at_once_do_not_mix(void **state)
 		      n);
 	for (int i = 0; i < TURNS && !r.d.loader->load; i++)
 		turn(&r);
-	o = upload(&r, "ioc load", "\"feed\":\"other\"", "203.0.113.1\n");
-	assert_string_equal(text(o, "error.code"), "busy");
-	put(o);
-	/* a push goes on beside it */
+	other = ask_with(&r, "ioc load", "\"feed\":\"other\"", "203.0.113.1\n",
+			 12);
+	/* a push goes on beside them */
 	put(ok(&r, "ioc add", "\"value\":\"203.0.113.5\""));
+	assert_true(r.d.loader->load != NULL);
+	assert_false(matches(&r, "203.0.113.1"));
 	put(answer(&r, fd));
 	assert_true(matches(&r, "8.3.13.63"));
 	assert_true(matches(&r, "203.0.113.5"));
-	o = upload(&r, "ioc load", "\"feed\":\"other\",\"expect\":0",
-		   "203.0.113.1\n");
+	o = answer(&r, other);
+	assert_int_equal(number(o, "result.diff.added"), 1);
+	put(o);
+	assert_true(matches(&r, "203.0.113.1"));
+	o = upload(&r, "ioc replace", "\"feed\":\"other\",\"expect\":0",
+		   "203.0.113.2\n");
 	assert_string_equal(text(o, "error.code"), "conflict");
 	put(o);
-	assert_false(matches(&r, "203.0.113.1"));
+	assert_true(matches(&r, "203.0.113.1"));
 	rest(&r);
 	o = ok(&r, "ioc status", "");
 	assert_string_equal(text(o, "state"), "ok");
-	assert_int_equal(number(o, "items"), 200001);
+	assert_int_equal(number(o, "items"), 200002);
 	assert_true(number(o, "image.base.items") >= 200000);
 	put(o);
 	free(many);

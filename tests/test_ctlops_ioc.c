@@ -285,6 +285,8 @@ static void see(struct rig *r, uint32_t slot, uint64_t ns, int times)
 	for (int i = 0; i < times; i++)
 		pk_images_hit(r->d.indicators->images, slot);
 	hit.packet.key.sport = 4711;
+	hit.packet.depth = hit.depth = 2;
+	hit.role = PK_ROLE_DESTINATION;
 	pk_evidence_hit(r->d.evidence, &hit);
 }
 
@@ -315,6 +317,8 @@ static void hits_are_summed_and_explained(void **state)
 	assert_string_equal(text(o, "items.0.last_hit"),
 			    "1970-01-01T00:00:03.000000Z");
 	assert_int_equal(number(o, "items.1.hits"), 2);
+	assert_string_equal(text(o, "items.0.role"), "destination");
+	assert_int_equal(number(o, "items.0.depth"), 2);
 	put(o);
 	o = ok(&r, "ioc hits", "\"by\":\"feed\"");
 	assert_string_equal(text(o, "items.0.feed"), "a");
@@ -325,6 +329,7 @@ static void hits_are_summed_and_explained(void **state)
 	assert_int_equal(number(o, "items.0.hits"), 7);
 	assert_string_equal(text(o, "items.0.evidence.plane"), "dpdk");
 	assert_int_equal(number(o, "items.0.evidence.src_port"), 4711);
+	assert_int_equal(number(o, "items.0.evidence.depth"), 2);
 	put(o);
 	close_rig(&r);
 }

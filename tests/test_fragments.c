@@ -564,13 +564,16 @@ static struct shape any_shape(struct play *p)
 
 static void play(uint32_t blocks, uint32_t datagrams, struct play *p)
 {
+	const struct pk_fragments_conf conf = { blocks, datagrams, 7 };
+
 	p->r = open_rig(blocks, datagrams);
 	p->t = calloc(1, sizeof(*p->t));
 	assert_non_null(p->t);
-	p->t->conf = (struct pk_fragments_conf){ blocks, datagrams, 7 };
+	twin_begin(p->t, &conf);
 	for (int i = 0; i < 60000; i++)
 		add_both(p, any_shape(p));
-	twin_free(p->t);
+	twin_empty(p->t);
+	free(p->t);
 }
 
 static void saw_everything(const struct play *p)

@@ -375,6 +375,64 @@ static void what_was_prepared_is_published_and_nothing_else(void **state)
 	pk_images_free(m);
 }
 
+/* All tables, and prefixes, for which room is made in the middle. */
+static struct pk_store *mixed_store(void)
+{
+	static const char *const values[] = { "10.1.%u.0/24", "n%u.example",
+					      "http://h%u.example/", "2a01::%u",
+					      "20.0.0.%u" };
+	struct pk_indicator ind;
+	struct pk_store *s;
+	char text[64];
+
+	assert_int_equal(pk_store_new(&s, SEED), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		sprintf(text, values[i % 5], i / 5);
+		pk_indicator_init(&ind);
+		assert_int_equal(pk_indicator_parse(&ind, text, strlen(text)),
+				 0);
+		assert_int_equal(pk_store_add(s, &ind, NULL), 0);
+	}
+	return s;
+}
+
+static void a_base_built_in_its_place_is_the_same_and_not_copied(void **state)
+{
+	struct pk_images *m = new_images(NULL, NULL);
+	struct pk_store *s = mixed_store();
+	struct pk_image_shortage shortage;
+	struct pk_block own, b = { 0 };
+	struct pk_block_place place;
+	struct pk_view v;
+
+	(void)state;
+	assert_int_equal(pk_builder_base(s, &own), 0);
+	for (int round = 0; round < 4; round++) {
+		assert_int_equal(pk_images_place(m, &place), 0);
+		assert_int_equal(place.take(place.arg, own.count), 0);
+		memset(place.lines, 0xa5, own.count * 64ULL); /* an old base */
+		assert_int_equal(pk_builder_base_at(s, &place, &b), 0);
+		assert_ptr_equal(b.lines, place.lines);
+		assert_int_equal(b.count, own.count);
+		assert_memory_equal(b.lines, own.lines, own.count * 64ULL);
+		if (round % 2)
+			assert_int_equal(pk_images_prepare(m, &b, &shortage),
+					 0);
+		assert_int_equal(pk_images_publish_base(m, &b), 0);
+		pk_images_view(m, &v);
+		assert_ptr_equal(v.base, b.lines);
+		assert_int_equal(v.base_head->checksum, own.head->checksum);
+		pk_block_free(&b);
+		assert_int_equal(pk_block_check(v.base, own.count), 0);
+	}
+	assert_int_equal(pk_images_place(m, &place), 0);
+	place.count = own.count - 1;
+	assert_int_equal(pk_builder_base_at(s, &place, &b), -EFBIG);
+	pk_block_free(&own);
+	pk_store_free(s);
+	pk_images_free(m);
+}
+
 /* --- other processes ---------------------------------------------------- */
 
 static void nobody_else_can_write_the_images(void **state)
@@ -558,6 +616,8 @@ int main(void)
 		cmocka_unit_test(a_kernel_gets_no_more_than_it_needs),
 		cmocka_unit_test(
 			what_was_prepared_is_published_and_nothing_else),
+		cmocka_unit_test(
+			a_base_built_in_its_place_is_the_same_and_not_copied),
 		cmocka_unit_test(nobody_else_can_write_the_images),
 		cmocka_unit_test(hits_are_counted_across_processes),
 		cmocka_unit_test(

@@ -59,7 +59,7 @@ static const struct {
 	  "{\"slot\":3,\"type\":\"domain-name\",\"match\":\"subdomains\","
 	  "\"value\":\"bad.example\",\"hits\":9,\"last_hit\":\"2026\","
 	  "\"evidence\":{\"time\":\"T\",\"plane\":\"xdp\",\"role\":"
-	  "\"question\",\"protocol\":\"udp\",\"src\":\"10.0.0.1\","
+	  "\"question\",\"depth\":1,\"protocol\":\"udp\",\"src\":\"10.0.0.1\","
 	  "\"src_port\":5,\"dst\":\"10.0.0.2\",\"dst_port\":53},"
 	  "\"where\":{\"layer\":\"delta\",\"table\":\"name\","
 	  "\"generation\":7},\"feeds\":[{\"feed\":\"f\",\"since\":\"S\","
@@ -186,7 +186,7 @@ static const struct {
 	{ "ioc history --limit 5", 0, "load f    root     5", "{\"limit\":5}" },
 	{ "ioc explain x.bad.example", 0,
 	  "domain-name bad.example (slot 3)\n  in: delta, table name, generation "
-	  "7\n  hits: 9\n  last hit: 2026\n  last evidence: T xdp, question: "
+	  "7\n  hits: 9\n  last hit: 2026\n  last evidence: T xdp, question at depth 1: "
 	  "10.0.0.1 port 5 -> 10.0.0.2 port 53 (udp)\n  feed f\n    since: S\n"
 	  "    tags: a,b\n    licence: CC0\n",
 	  "{\"value\":\"x.bad.example\"}" },

@@ -212,6 +212,68 @@ static void feeds_that_are_new_are_made(void **state)
 	pk_store_free(fresh);
 }
 
+enum { LONG = 200000, STRIDE = 4096 };
+
+/* Number @i of a feed: names with an id, addresses, with a few texts. */
+static struct pk_indicator long_one(unsigned i)
+{
+	static const char *const tags[] = { "", "botnet", "scanner" };
+	static char id[16];
+	struct pk_indicator ind;
+	char text[64];
+
+	sprintf(text, i % 3 ? "n%u.example" : "20.%u.%u.%u",
+		i % 3 ? i : i >> 16, i >> 8 & 255, i & 255);
+	sprintf(id, "id-%u", i);
+	pk_indicator_init(&ind);
+	assert_int_equal(pk_indicator_parse(&ind, text, strlen(text)), 0);
+	ind.meta.id = i % 2 ? id : "";
+	ind.meta.tags = tags[i / 1000 % 3];
+	return ind;
+}
+
+/* What was told of a store that is spent meanwhile is what it held. */
+static void a_store_can_be_spent_while_it_is_told(void **state)
+{
+	struct pk_diff_cursor cursor = { 0 };
+	struct applied a = { 0 };
+	struct pk_indicator ind;
+	struct pk_store *fresh;
+	struct pk_meta meta;
+
+	(void)state;
+	pk_store_new(&a.s, SEED);
+	pk_store_new(&fresh, SEED);
+	number_of(a.s, 0);
+	number_of(fresh, 0);
+	for (unsigned i = 0; i < LONG; i++) {
+		ind = long_one(i);
+		assert_int_equal(pk_store_add(fresh, &ind, NULL), 0);
+	}
+	ind = long_one(1); /* said once more, with another id */
+	ind.meta.id = "again";
+	assert_int_equal(pk_store_add(fresh, &ind, NULL), -EEXIST);
+	while (cursor.stage == PK_DIFF_ADDS) {
+		assert_true(pk_store_diff(a.s, fresh, 0, &cursor, STRIDE, apply,
+					  &a) >= 0);
+		if (cursor.stage == PK_DIFF_ADDS)
+			pk_store_spend(fresh, cursor.slot);
+	}
+	ind = long_one(LONG - 1);
+	assert_int_equal(pk_store_find(fresh, &ind), 0);
+	pk_store_free(fresh);
+	assert_int_equal(a.n[PK_DIFF_ADD], LONG);
+	for (unsigned i = 0; i < LONG; i++) {
+		ind = long_one(i);
+		assert_int_equal(
+			pk_store_meta(a.s, pk_store_find(a.s, &ind), 0, &meta),
+			0);
+		assert_string_equal(meta.id, i == 1 ? "again" : ind.meta.id);
+		assert_string_equal(meta.tags, ind.meta.tags);
+	}
+	pk_store_free(a.s);
+}
+
 static int refuse(void *arg, enum pk_diff what, const struct pk_indicator *ind)
 {
 	(void)arg;
@@ -242,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_diff_makes_two_stores_equal),
 		cmocka_unit_test(feeds_that_are_new_are_made),
+		cmocka_unit_test(a_store_can_be_spent_while_it_is_told),
 		cmocka_unit_test(a_walk_ends_where_it_is_refused),
 	};
 

@@ -250,7 +250,10 @@ static void freeze(void)
 
 static void settle(void)
 {
-	pk_store_settle(s);
+	uint32_t cursor = 0, max = 1U << random() % 16;
+
+	while (pk_store_settle_some(s, &cursor, max))
+		;
 	for (unsigned i = 0; i < values; i++)
 		twins[i].in_base =
 			frozen ? twins[i].at_freeze : alive(&twins[i]);

@@ -21,7 +21,8 @@
  * an error that leaves bytes of unknown meaning (a line that is no request, a
  * refused upload, a missed deadline) the server closes the connection, after
  * every other it goes on. A client may shut down its sending side and still
- * gets the answer.
+ * gets the answer; one that is gone ends what it asked for, unless that has
+ * begun to change things.
  *
  * Limits: a client is heard if it is root, has the server's uid, or is in the
  * socket's group (SO_PEERCRED, fixed at connect); others are told `denied`.
@@ -98,7 +99,8 @@
  *            mark. licence and attribution are the feed's; the others are for
  *            records that do not say. expect: the commit that the client's
  *            decision is based on; `conflict` when it is another one now.
- *            While another load is under way: `busy`. A guard that refuses is
+ *            A load waits for the one under way; behind eight that wait it is
+ *            told `busy`. A guard that refuses is
  *            `guarded` with LOADED in details, unless force; a feed that is
  *            broken is `broken` likewise and even with force.
  *            LOADED {op, feed, format, bytes, text_bytes, lines, records,
@@ -125,7 +127,8 @@
  *            ioc add or ioc del, times of META}, blank ones and "#" comments;
  *            format is "text", "ndjson" or absent. All or nothing: the first
  *            bad line is `usage` and named; a value to delete that is not there
- *            is bad
+ *            is bad. Pushes wait while the lines are written. A dry run counts
+ *            as changed what is said again, and same is 0
  *  ioc rollback {commit, dry_run?}               {commit, to, added, changed,
  *                                                 withdrawn, generation}
  *            the state right after commit "to", as a new commit; `not-found`
@@ -169,7 +172,9 @@
  *      disk:{dir, bytes, synced_commit, synced_time?, behind, error?},
  *      hits:{tracked, capacity},
  *      loading?:{op, feed, phase:"reading|comparing|writing|publishing", done,
- *                total}}
+ *                total, waiting}}
+ *            waiting: loads that have not begun. image has base and delta
+ *            alone while bases are replaced faster than they are looked at
  *            degraded: a plane that is wanted has been without the active
  *            generation for more than a second, or what is on disk fell behind;
  *            why says which
@@ -196,13 +201,16 @@
  *                                                 reason, text}, covered?}
  *            MISP warninglist JSON or one value a line; replaces the list.
  *            covered: indicators that it would refuse now (they stay);
- *            absent when it takes long to count them
+ *            absent with more than two million
  *  safelist add {value, list?}                   {list, value, added}
  *  safelist del {value?, list?}                  {list, value?, deleted}
  *            without value: the whole list
  *            list absent: "local"
  *  safelist test {value, type?}                  {match, VALUE, list?, entry?,
  *                                                 way?}
+ *
+ * What is long is told as it is found, while other things go on: a list is no
+ * view of one instant. What was there all the time is in it, once.
  *
  * An attach that would restart the link of the default route without yes is
  * answered `confirm`. Times are text, counts are integers.

@@ -118,7 +118,8 @@ static int parse_json(const struct apply *p, const char *line, struct change *c)
 	end = json_tokener_get_parse_end(p->tokener);
 	if (!json_object_is_type(c->object, json_type_object))
 		return not_json(c, c->object ? 1 : end + 1);
-	if (line[end + strspn(line + end, " \t")])
+	end += strspn(line + end, " \t");
+	if (line[end])
 		return not_json(c, end + 1);
 	pk_args_begin(&a, c->object);
 	err = take_json(p, &a, c);

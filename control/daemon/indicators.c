@@ -295,8 +295,8 @@ int pk_indicators_sum_hits(const struct pk_indicators *d,
 		sums->user = d->cleared;
 	for (uint32_t i = sums->slot; i < end; i++) {
 		if (k->hits && i < k->slots)
-			sums->kernel += __atomic_load_n(&k->hits[i],
-							__ATOMIC_RELAXED);
+			sums->kernel +=
+				__atomic_load_n(&k->hits[i], __ATOMIC_RELAXED);
 		if (i && i <= d->high)
 			sums->user += pk_images_hits(d->images, i);
 	}

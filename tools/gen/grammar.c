@@ -383,7 +383,7 @@ static void put_ip6(struct writer *w)
 	set8(w, put_extensions(w, at + 6), protocol);
 	put_body(w, carrier, protocol);
 	len = pick_length(w, at, IP6_HEADER) - IP6_HEADER;
-	if (w->data[at + 6] == HOPOPT && spoils(w, 30))
+	if (at + 6 < w->len && w->data[at + 6] == HOPOPT && spoils(w, 30))
 		len = 0; /* RFC 2675: as a jumbogram says it */
 	set16(w, at + 4, len);
 	if (spoils(w, 1))
@@ -408,7 +408,7 @@ static void put_frame(struct writer *w)
 
 	if (roll < 15)
 		w->nest = w->clean ? 1 + pick(w, 2) : 1 + pick(w, 7);
-	else if (roll < 40)
+	else if (roll < 45)
 		w->nest = 1;
 	w->calm = w->nest > 2;
 	pk_grammar_put_frame(w);

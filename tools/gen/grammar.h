@@ -4,11 +4,13 @@
  *
  * Frame number @i is a function of the seed and @i alone, as in scenario.h:
  * any frame can be made again at any time. Frames follow the grammar of
- * Ethernet, VLAN tags, IPv4 with options, IPv6 with extension headers, TCP,
- * UDP, ICMP and ICMPv6; about every second one is then spoiled: a length
- * field contradicts another, the end is cut off (with and without the IP
- * length knowing it), bytes are flipped, inserted or taken out. Each way for
- * a header to be wrong is met in at least 0.2 % of the frames.
+ * Ethernet, VLAN tags, MPLS, PPPoE, SNAP, 802.1ah, NSH and FabricPath in any
+ * order, IPv4 with options and AH, IPv6 with extension headers, TCP, UDP, SCTP,
+ * ICMP and ICMPv6, and of all tunnels that bpf/tunnel.h knows, up to eight IP
+ * packets in each other. About every second frame is then spoiled: a length
+ * field contradicts another, the end is cut off (with and without the lengths
+ * knowing it), bytes are flipped, inserted or taken out. Each reason to stop
+ * is met in at least 0.1 % of the frames.
  *
  * Checksums are random: nothing that reads these frames looks at them.
  * Addresses come from PK_GRAMMAR_HOSTS hosts of each family, a few of them

@@ -527,7 +527,7 @@ uint32_t pk_grammar_pick_carrier(struct writer *w)
 		CARRIER_VXLAN,	  CARRIER_GPE,	    CARRIER_GENEVE,
 		CARRIER_GENEVE,	  CARRIER_GTP,	    CARRIER_GTP,
 		CARRIER_GTP,	  CARRIER_TEREDO,   CARRIER_TEREDO,
-		CARRIER_MPLS_UDP,
+		CARRIER_MPLS_UDP, CARRIER_GPE,
 	};
 
 	if (w->level >= w->nest)

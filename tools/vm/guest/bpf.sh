@@ -71,4 +71,5 @@ grep -iE 'insn|instruction|load' /tmp/bpf_root.log | head -n 30 |
 		note "$line"
 	done
 passes bpf_caps with_caps $caps $program
+passes bpf_tunnels /picket/build/tests/bpf_tunnels
 refused
