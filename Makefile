@@ -49,7 +49,7 @@ SKEL      := $(BUILD)/bpf/picket.skel.h
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps run check check-unit check-bpf check-net check-captures \
-	check-san check-vm check-switches fuzz fuzz-report coverage bench lint fmt man install clean bins
+	check-san check-vm check-switches check-memory fuzz fuzz-report coverage bench lint fmt man install clean bins
 
 all: deps bins                  ## install what is missing (as root) and build everything
 bins: $(PROGRAMS) $(TESTS) $(RIGS)
@@ -78,6 +78,16 @@ check-san:                      ## the unit tests under ASan and UBSan
 
 check-switches: bins            ## 300 generation switches of a million indicators under traffic (root; long)
 	@BUILD=$(BUILD) PK_SWITCHES="1000000 300" PK_TEST_SECONDS=3600 tools/check/run switches tests/netns_ioc_live.sh
+
+check-memory: bins              ## memory, and how late threats are, while ten million indicators are loaded and replaced (root; long)
+	@BUILD=$(BUILD) PK_MEMORY=10000000 PK_TEST_SECONDS=1800 tools/check/run memory tests/netns_memory.sh
+	@grep '^#' $(BUILD)/check/memory.log
+
+check-captures: bins            ## every capture beside tshark and nfdump, kernel beside user space, 10^7 mutations (root; long)
+	@$(MAKE) --no-print-directory SAN=address,undefined BUILD=$(BUILD)-address-undefined $(BUILD)-address-undefined/tests/decode
+	@PK_CAPTURES=all PK_DECODE=$(BUILD)-address-undefined/tests/decode BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) PK_TEST_SECONDS=3600 \
+		tools/check/run captures tests/captures.sh; status=$$?; \
+		grep -E '^(# |(not )?ok)' $(BUILD)/check/captures.log | cut -c1-160; exit $$status
 
 check-vm: bins                  ## BPF and DPDK tests in VMs: Debian kernels 6.1 and 6.12
 	@tools/vm/run $(BUILD)

@@ -34,16 +34,16 @@
 #include "bpf/image.h"
 
 /* How a message ended: the reason, the counter, why. */
-#define PK_DNS_REASONS(_)                                                     \
-	_(OK, dns_names, "question read")                                     \
-	_(SHORT, dns_short, "ends inside the header or the question")         \
-	_(NO_QUESTION, dns_no_question, "QDCOUNT is 0")                       \
-	_(LABEL_TYPE, dns_label_type,                                         \
-	  "label type 0x40 or 0x80 in the question")                          \
-	_(POINTER, dns_pointer, "compression pointer in the question")        \
+#define PK_DNS_REASONS(_)                                                      \
+	_(OK, dns_names, "question read")                                      \
+	_(SHORT, dns_short, "ends inside the header or the question")          \
+	_(NO_QUESTION, dns_no_question, "QDCOUNT is 0")                        \
+	_(LABEL_TYPE, dns_label_type,                                          \
+	  "label type 0x40 or 0x80 in the question")                           \
+	_(POINTER, dns_pointer, "compression pointer in the question")         \
 	_(NAME_LENGTH, dns_name_length, "question name longer than 255 bytes") \
-	_(DEEP, dns_deep, "question read, too many labels to look up")        \
-	_(TCP_OTHER, dns_tcp_other, "segment that begins with no message")    \
+	_(DEEP, dns_deep, "question read, too many labels to look up")         \
+	_(TCP_OTHER, dns_tcp_other, "segment that begins with no message")     \
 	_(UNREADABLE, dns_unreadable, "bytes of it could not be read")
 
 #define PK_DNS_REASON_ENUM(name, counter, text) PK_DNS_##name,
@@ -220,8 +220,7 @@ PK_INLINE int pk_dns_payload(const __u8 *msg, __u32 len, __u32 prefix,
 PK_INLINE int pk_dns_cut_reason(int reason, __u32 len)
 {
 	if (reason == PK_DNS_SHORT ||
-	    (reason == PK_DNS_TCP_OTHER &&
-	     len < PK_DNS_PREFIX + PK_DNS_HEADER))
+	    (reason == PK_DNS_TCP_OTHER && len < PK_DNS_PREFIX + PK_DNS_HEADER))
 		return PK_DNS_UNREADABLE;
 	return reason;
 }
@@ -271,8 +270,8 @@ PK_INLINE __u64 pk_dns_join(__u64 hash, const __u8 *msg, __u32 at)
 		h = pk_mix(h ^ pk_dns_word(msg, at));
 	/* With 8 bytes or less the word at hand is not part of the hash. */
 	h = (pk_mix(h ^ pk_dns_word(msg, at & (__u32)two)) & two) | (h & ~two);
-	return pk_mix(h ^ pk_dns_word(msg, end - 8) >>
-				  (56 - 8 * ((len - 1) & 7)));
+	return pk_mix(h ^
+		      pk_dns_word(msg, end - 8) >> (56 - 8 * ((len - 1) & 7)));
 }
 
 /* Kinds of names: bits of what an image has with a number of labels. */
@@ -309,8 +308,8 @@ PK_INLINE __u32 pk_view_known_name(const struct pk_view *v, __u32 known,
  * What the suffix of @labels labels says of a name that has @more in front of
  * them: that it is the name, the parent of it, or that it covers subdomains.
  */
-PK_INLINE __u32 pk_view_suffix(const struct pk_view *v, __u64 hash,
-			       __u32 known, __u32 labels, __u32 more)
+PK_INLINE __u32 pk_view_suffix(const struct pk_view *v, __u64 hash, __u32 known,
+			       __u32 labels, __u32 more)
 {
 	__u32 slot = PK_NO_SLOT;
 
@@ -326,7 +325,8 @@ PK_INLINE __u32 pk_view_suffix(const struct pk_view *v, __u64 hash,
 
 /*
  * A walk over the suffixes, from the shortest: begin; step until it returns 0
- * or PK_DNS_LABELS times; end. (In the kernel a step is a callback.)
+ * or PK_DNS_LABELS times; end. In the kernel a step is a callback; in bursts
+ * the filter's line is fetched between the halves of a step.
  */
 struct pk_dns_walk {
 	__u64 hash;
@@ -346,11 +346,11 @@ PK_INLINE void pk_dns_begin(const struct pk_view *v,
 	w->labels = 0;
 }
 
-/* One suffix more. 0 when the walk ends at it. */
-PK_INLINE int pk_dns_step(const struct pk_view *v, const __u8 *msg,
-			  const struct pk_question *q, struct pk_dns_walk *w)
+/* Join one label more. 0 when there is none. */
+PK_INLINE int pk_dns_next(const __u8 *msg, const struct pk_question *q,
+			  struct pk_dns_walk *w)
 {
-	__u32 left = w->left, known, slot;
+	__u32 left = w->left;
 
 	if (!left)
 		return 0;
@@ -360,14 +360,28 @@ PK_INLINE int pk_dns_step(const struct pk_view *v, const __u8 *msg,
 	w->left = (__u16)left;
 	w->labels++;
 	w->hash = pk_dns_join(w->hash, msg, PK_DNS_HEADER + q->start[left]);
-	known = pk_view_passes(v, w->hash);
+	return 1;
+}
+
+/* What the suffix at hand says. 0 when no indicator has it. */
+PK_INLINE int pk_dns_look(const struct pk_view *v, struct pk_dns_walk *w)
+{
+	__u32 known = pk_view_passes(v, w->hash), slot;
+
 	w->known = (__u8)known;
 	if (!known)
 		return 0;
-	slot = pk_view_suffix(v, w->hash, known, w->labels, left);
+	slot = pk_view_suffix(v, w->hash, known, w->labels, w->left);
 	if (slot)
 		w->slot = slot;
 	return 1;
+}
+
+/* One suffix more. 0 when the walk ends at it. */
+PK_INLINE int pk_dns_step(const struct pk_view *v, const __u8 *msg,
+			  const struct pk_question *q, struct pk_dns_walk *w)
+{
+	return pk_dns_next(msg, q, w) && pk_dns_look(v, w);
 }
 
 /*
@@ -382,6 +396,15 @@ PK_INLINE __u32 pk_dns_end(struct pk_question *q, const struct pk_dns_walk *w)
 	return PK_NO_SLOT;
 }
 
+/* All steps that are left. */
+PK_INLINE void pk_dns_walk_on(const struct pk_view *v, const __u8 *msg,
+			      const struct pk_question *q,
+			      struct pk_dns_walk *w)
+{
+	while (w->labels < PK_DNS_LABELS && pk_dns_step(v, msg, q, w))
+		;
+}
+
 /*
  * The slot of the most specific indicator that covers the question read from
  * @msg, or PK_NO_SLOT; q->reason becomes PK_DNS_DEEP, and the slot is
@@ -393,8 +416,7 @@ PK_INLINE __u32 pk_dns_find(const struct pk_view *v, const __u8 *msg,
 	struct pk_dns_walk w;
 
 	pk_dns_begin(v, q, &w);
-	for (int i = 0; i < PK_DNS_LABELS && pk_dns_step(v, msg, q, &w); i++)
-		;
+	pk_dns_walk_on(v, msg, q, &w);
 	return pk_dns_end(q, &w);
 }
 

@@ -195,8 +195,7 @@ struct found {
 	__u64 generation;
 };
 
-static __always_inline void count_slot_by(struct frame *f, __u32 slot,
-					  __u32 by)
+static __always_inline void count_slot_by(struct frame *f, __u32 slot, __u32 by)
 {
 	__u64 *n = bpf_map_lookup_elem(&hits, &slot);
 
@@ -309,7 +308,8 @@ static __always_inline void count_flow(struct frame *f,
 static __always_inline void meet_outer(struct frame *f, const struct hit *hit)
 {
 	__u64 hash = pk_flow_hash(pk_flow_seed, &f->packet->key);
-	__u64 subject = pk_outer_subject(hash, hit->slot, hit->role, hit->depth);
+	__u64 subject =
+		pk_outer_subject(hash, hit->slot, hit->role, hit->depth);
 	__u64 tag = pk_outer_tag(subject, hit->generation, pk_tick(f->now_ns));
 	__u32 at = f->cpu * PK_OUTER_TAGS + pk_outer_place(subject);
 	__u64 *place = bpf_map_lookup_elem(&outers, &at);
@@ -378,7 +378,8 @@ static __always_inline void judge_dns(struct frame *f)
 	if (slot) {
 		f->count->dns_listed++;
 		count_slot_by(f, slot, 1); /* one question, however sent */
-		sample(f, PK_SAMPLE_NAME, slot, pk_word_generation(f->state->word));
+		sample(f, PK_SAMPLE_NAME, slot,
+		       pk_word_generation(f->state->word));
 	} else if (reason == PK_DNS_DEEP) {
 		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
 	}

@@ -40,11 +40,12 @@ struct frame {
 	uint64_t number;
 };
 
-/* All frames; those of file i begin at first[i]. */
+/* All frames; those of file i begin at first[i]; one of each shape. */
 struct pool {
 	struct frame *frame;
 	size_t count, room;
 	size_t *first;
+	size_t *shape, shapes;
 };
 
 static const char *const reason_names[] = {
@@ -89,6 +90,23 @@ static void read_file(uint32_t i)
 	pk_capture_close(c);
 }
 
+static void find_shapes(void)
+{
+	struct decode_totals t = { 0 };
+	struct pk_decode d;
+
+	pool.shape = calloc(pool.count, sizeof(*pool.shape));
+	assert_non_null(pool.shape);
+	for (size_t i = 0; i < pool.count; i++) {
+		const struct frame *f = &pool.frame[i];
+
+		pk_parse(f->data, f->data + f->len, f->len, &d);
+		if (!decode_met(&t, decode_shape(&d)))
+			pool.shape[pool.shapes++] = i;
+	}
+	free(t.seen);
+}
+
 static void read_files(void)
 {
 	pool.first = calloc(file_count + 1, sizeof(*pool.first));
@@ -98,9 +116,13 @@ static void read_files(void)
 		pool.first[i + 1] = pool.count;
 	}
 	assert_true(pool.count > 0);
+	find_shapes();
 }
 
-/* A file first, so that a long one does not count for more than a short one. */
+/*
+ * A frame of any shape, or one of a file: so neither the usual ones nor a long
+ * file count for more.
+ */
 static const struct frame *draw(uint64_t *random)
 {
 	for (;;) {
@@ -108,6 +130,8 @@ static const struct frame *draw(uint64_t *random)
 		uint32_t i = (uint32_t)(roll % file_count);
 		size_t n = pool.first[i + 1] - pool.first[i];
 
+		if (roll >> 63)
+			return &pool.frame[pool.shape[roll % pool.shapes]];
 		if (n)
 			return &pool.frame[pool.first[i] + (roll >> 32) % n];
 	}

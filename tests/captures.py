@@ -30,7 +30,7 @@ import tempfile
 import expected
 import oracle
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'captures.differences')
 FRAME_FIELDS = ['addresses', 'outer', 'protocol', 'ports', 'vlan', 'bytes',
                 'name', 'community']
 FIELDS = ['packets', *FRAME_FIELDS, 'flows', 'streams', 'facts', 'expected',
@@ -276,7 +276,7 @@ def compare_facts(tally, name, fact, packets, blocks, same):
     tally.compare(name, 0, 'facts', 'packets %d' % (len(packets) + blocks),
                   'packets %d' % facts['frames'])
     frames = [f for _, f in same]
-    if len(frames) < len(packets) or any(f.rule or f.computed or f.fragment
+    if len(frames) < len(packets) or any(f.rule or f.computed or f.apart
                                          for f in frames):
         tally.rules['facts of a capture with other rules'] += 1
         return
@@ -431,23 +431,28 @@ def take(tally, shared, chosen, files):
     return silent
 
 
+def options_of(words):
+    """How many captures (0: all), and where to write the differences."""
+    few = int(words[words.index('--few') + 1]) if '--few' in words else 0
+    write = words[words.index('--write') + 1] if '--write' in words else None
+    return few, write
+
+
 def main(argv):
     shared, program = argv[1:3]
-    options = argv[3:]
-    few = int(options[options.index('--few') + 1]) if '--few' in options else 0
-    write = options[options.index('--write') + 1] if '--write' in options else None
+    few, write = options_of(argv[3:])
     chosen = captures_of(shared, few)
     tap = Tap()
     paths = [path for _, path, _ in chosen]
     bench = os.path.join(shared, 'captures/bench')
     if not few and os.path.isdir(bench):
         paths += [os.path.join(bench, n) for n in sorted(os.listdir(bench))]
-    files, status, said = decode(program, paths, '--bend' in options)
+    files, status, said = decode(program, paths, '--bend' in argv)
     tap.row(status == 0 and len(files) == len(paths),
             'every frame, head and bent byte is decoded within bounds: ' +
             said.split('\n')[-1], said.split('\n')[-5:] if status else ())
     with open(write or os.devnull, 'w', encoding='utf-8') as out:
-        tally = Tally(Listed(os.path.join(HERE, 'captures.differences')), out)
+        tally = Tally(Listed(LIST), out)
         silent = take(tally, shared, chosen, files)
     tap.row(not silent, '%d captures are read whole, or it is said why not' % len(chosen), silent)
     report(tap, tally, {c[0] for c in chosen}, FIELDS[:-1], not few)

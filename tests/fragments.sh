@@ -66,6 +66,10 @@ agree() { # CAPTURE WANT
 	done
 }
 
+/usr/bin/python3 -c 'import scapy' 2>/dev/null || {
+	echo "1..0 # SKIP scapy is missing"
+	exit 77
+}
 printf '%s\n' bad.example 203.0.113.7 2001:db8:bad::1 >"$dir/ioc"
 mkdir "$dir/made"
 /usr/bin/python3 "$here/fragments.py" "$dir/made" >"$dir/log" 2>&1 || {
@@ -104,7 +108,10 @@ same_payloads() { # CAPTURE LEAST HOW
 	}
 }
 
-if [ -d "$shared/captures" ]; then
+if ! command -v tshark >/dev/null; then
+	n=$((n + 1))
+	echo "ok $n - captures against tshark # SKIP tshark is missing"
+elif [ -d "$shared/captures" ]; then
 	while read -r least how c; do
 		check "$c: $least datagrams or more, $how as tshark" \
 			same_payloads "$shared/captures/$c" "$least" "$how"
@@ -121,7 +128,7 @@ if [ -d "$shared/captures" ]; then
 	END
 else
 	n=$((n + 1))
-	echo "ok $n - captures against tshark # SKIP no captures in $shared"
+	echo "ok $n - captures against tshark # SKIP no captures to compare"
 fi
 echo "1..$n"
 [ $failed = 0 ]

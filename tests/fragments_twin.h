@@ -129,13 +129,13 @@ static inline void twin_sum(const struct twin *t, const uint64_t *addr,
 /* A source's class changed, it came, or it went: note when. */
 static inline void twin_note(struct twin *t, const uint64_t addr[2])
 {
-	uint32_t blocks, datagrams, class = 0, free = TWIN_DATAGRAMS, i;
+	uint32_t blocks, datagrams, class = 0, free = 0, i;
 
 	twin_sum(t, addr, &blocks, &datagrams);
 	for (uint32_t most = t->conf.blocks / 64; blocks > most && class < 7;
 	     most *= 2)
 		class ++;
-	for (i = 0; i < TWIN_DATAGRAMS; i++) {
+	for (i = 0; i < t->conf.datagrams; i++) {
 		struct twin_source *s = &t->source[i];
 
 		if (!s->used)
@@ -143,7 +143,7 @@ static inline void twin_note(struct twin *t, const uint64_t addr[2])
 		else if (s->addr[0] == addr[0] && s->addr[1] == addr[1])
 			break;
 	}
-	if (i == TWIN_DATAGRAMS) {
+	if (i == t->conf.datagrams) {
 		i = free;
 		t->source[i] = (struct twin_source){
 			{ addr[0], addr[1] }, 0, 0, true
@@ -239,7 +239,7 @@ static inline struct twin_datagram *twin_victim(struct twin *t,
 			const struct twin_source *next = NULL;
 			struct twin_datagram *d;
 
-			for (uint32_t i = 0; i < TWIN_DATAGRAMS; i++) {
+			for (uint32_t i = 0; i < t->conf.datagrams; i++) {
 				const struct twin_source *s = &t->source[i];
 
 				if (s->used && s->class == class &&

@@ -140,7 +140,8 @@ class Frame:
         self.layers = []
         self.rule = None  # what ended the walk before the stack's end
         self.question = None
-        self.fragment = bool(row['ipv6.fraghdr.nxt']) or \
+        # Facts made with other settings than these say something else.
+        self.apart = '8472' in row['udp.dstport'] or bool(row['ipv6.fraghdr.nxt']) or \
             any(x not in ('0', '0x0000') for x in row['ip.frag_offset']) or \
             any(x not in ('0', 'False') for x in row['ip.flags.mf'])
         self.computed = False  # the Community ID is not tshark's
@@ -189,7 +190,7 @@ class Frame:
             return ''
         last = self.layers[-1]
         if last.proto in WITH_PORTS and not last.ports:
-            self.fragment = True  # or cut as short as one
+            self.apart = True
             return ''
         whole = self.rule in (None, 'R1') and not self.row['_ws.malformed'] \
             and self.row['frame.cap_len'] == self.row['frame.len']

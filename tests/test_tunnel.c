@@ -48,43 +48,49 @@ static struct builder build(const struct tunnel_row *r)
 	add(&b, r->front);
 	if (r->inside)
 		add(&b, r->inside);
-	for (int i = 0; i < 2; i++)
-		if (r->ip_len[i])
-			put16(b.bytes + r->ip_len[i],
-			      b.len - r->ip_len[i] +
-				      (b.bytes[r->ip_len[i] - 2] >> 4 == 4
-					       ? 2
-					       : -36U));
-	if (r->udp_len)
-		put16(b.bytes + r->udp_len, b.len - r->udp_len + 4);
+	if (pk_be16(b.bytes + 12) != PK_ETH_IPV4)
+		return b;
+	if (!pk_be16(b.bytes + 16))
+		put16(b.bytes + 16, b.len - 14);
+	if (b.bytes[23] == 17 && !pk_be16(b.bytes + 38))
+		put16(b.bytes + 38, b.len - 34);
 	return b;
 }
 
 /* --- the table --------------------------------------------------------------- */
 
+static enum found found(const struct pk_packet *p)
+{
+	static const uint8_t six[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+
+	if (!p->layers)
+		return NOTHING;
+	if (p->layers & PK_IS_IP6)
+		return memcmp(p->key.src.b, six, 16) ? NOTHING : INNER_6;
+	if (!memcmp(p->key.src.b, inner_src, 16) &&
+	    !memcmp(p->key.dst.b, inner_dst, 16))
+		return INNER;
+	if (!memcmp(p->key.src.b, outer_src, 16) &&
+	    !memcmp(p->key.dst.b, outer_dst, 16))
+		return OUTER;
+	return NOTHING;
+}
+
 static void check_row(const struct tunnel_row *r, const struct pk_decode *d)
 {
 	const struct pk_packet *p = &d->packet;
-	bool inside = !memcmp(p->key.src.b, inner_src, 16) &&
-		      !memcmp(p->key.dst.b, inner_dst, 16);
 
 	if (p->reason != r->reason || p->depth != r->depth ||
-	    inside != (r->found == INNER))
-		fail_msg("%s: reason %u depth %u, %s", r->name, p->reason,
-			 p->depth, inside ? "inner" : "not inner");
-	if (r->found == INNER && p->reason == PK_PARSE_OK &&
-	    (p->key.sport != 40000 || p->key.dport != 80 ||
-	     p->key.proto != 6 || p->tcp_flags != 0x12))
+	    found(p) != r->found)
+		fail_msg("%s: reason %u depth %u, found %d", r->name, p->reason,
+			 p->depth, found(p));
+	if (r->found > OUTER && p->reason == PK_PARSE_OK &&
+	    (p->key.sport != 40000 || p->key.dport != 80 || p->key.proto != 6 ||
+	     p->tcp_flags != 0x12))
 		fail_msg("%s: another packet", r->name);
 	if (r->depth && (memcmp(d->outer[0].src.b, outer_src, 16) != 0 ||
 			 memcmp(d->outer[0].dst.b, outer_dst, 16) != 0))
 		fail_msg("%s: other outer addresses", r->name);
-	if (r->found == OUTER &&
-	    (memcmp(p->key.src.b, outer_src, 16) != 0 ||
-	     memcmp(p->key.dst.b, outer_dst, 16) != 0))
-		fail_msg("%s: the outer packet is lost", r->name);
-	if (r->found == NOTHING && p->layers)
-		fail_msg("%s: layers %u", r->name, p->layers);
 }
 
 /* D03, D04, D05, D06, D08, R17 */
@@ -109,7 +115,8 @@ static void outer_pairs_keep_their_ports_and_protocol(void **state)
 
 		if (!d.packet.depth)
 			continue;
-		assert_int_equal(k->proto, tunnel_rows[i].udp_len ? 17 : b.bytes[23]);
+		if (b.bytes[23] != 51)
+			assert_int_equal(k->proto, b.bytes[23]);
 		if (k->proto == 17) {
 			assert_int_equal(k->sport, pk_be16(b.bytes + 34));
 			assert_int_equal(k->dport, pk_be16(b.bytes + 36));
@@ -182,7 +189,7 @@ static void a_cut_head_of_a_good_row_is_told_from_a_short_frame(void **state)
 
 		if (r->reason != PK_PARSE_OK || r->found != INNER)
 			continue;
-		for (uint32_t n = 0; n + 20 < b.len; n++)
+		for (uint32_t n = 0; n + 40 < b.len; n++)
 			if (parse_head(b.bytes, n, b.len).reason !=
 			    PK_PARSE_NONLINEAR)
 				fail_msg("%s: %u of %u bytes: reason %u",
@@ -261,7 +268,8 @@ static void what_follows_labels_is_told_by_its_looks(void **state)
 		uint8_t reason, layers;
 	} cases[] = {
 		{ "IPv4", INNER4, PK_PARSE_OK, DATA },
-		{ "IPv6", IP6("0014", "06") TCP, PK_PARSE_OK, DATA | PK_IS_IP6 },
+		{ "IPv6", IP6("0014", "06") TCP, PK_PARSE_OK,
+		  DATA | PK_IS_IP6 },
 		{ "control word", "00000000" E4 INNER4, PK_PARSE_OK, DATA },
 		{ "control word, numbered", "0000beef" E4 INNER4, PK_PARSE_OK,
 		  DATA },
@@ -448,7 +456,6 @@ static struct builder make_nest(unsigned around, enum way way, int mixed)
 	for (; n < around; n++) {
 		at[n] = b.len;
 		add_carrier(&b, mixed && n % 2, mixed && (n + 1) % 2, way);
-		b.bytes[at[n] + 8 + 7 * 0] = b.bytes[at[n] + 8];
 	}
 	at[n++] = b.len;
 	add(&b, mixed && around % 2 ? IP6("0014", "06") TCP : INNER4);
@@ -470,7 +477,8 @@ static void nests_are_decoded_four_deep_and_then_named(void **state)
 					 around > 4 ? PK_PARSE_TUNNEL_DEPTH
 						    : PK_PARSE_OK);
 			assert_int_equal(e.packet.reason, d.packet.reason);
-			assert_int_equal(d.packet.depth, around > 4 ? 4 : around);
+			assert_int_equal(d.packet.depth,
+					 around > 4 ? 4 : around);
 			assert_int_equal(e.packet.depth, d.packet.depth);
 			assert_int_equal(e.outer_ip6,
 					 0x0a & ((1 << e.packet.depth) - 1));
@@ -537,8 +545,8 @@ static void work_is_bounded_whatever_the_frame_says(void **state)
 	(void)state;
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		for (unsigned n = 1; n <= 64; n++) {
-			unsigned one = steps_of_row(kinds[k].head,
-						    kinds[k].link, n);
+			unsigned one =
+				steps_of_row(kinds[k].head, kinds[k].link, n);
 			unsigned two = steps_of_row(kinds[k].head,
 						    kinds[k].link, 2 * n);
 
@@ -570,9 +578,9 @@ static void sixteen_steps_are_taken_and_the_seventeenth_is_named(void **state)
 			add(&b, "00000001 " MACS "88e7 ");
 		add(&b, "00000001 " E4 INNER4);
 		d = decode_whole(b.bytes, b.len);
-		assert_int_equal(d.packet.reason, shims < 16
-							  ? PK_PARSE_OK
-							  : PK_PARSE_TUNNEL_DEPTH);
+		assert_int_equal(d.packet.reason,
+				 shims < 16 ? PK_PARSE_OK
+					    : PK_PARSE_TUNNEL_DEPTH);
 		assert_int_equal(d.steps, shims < 16 ? shims : 16);
 	}
 }
@@ -594,8 +602,8 @@ static void first_fragments_are_decoded_as_far_as_they_go(void **state)
 		assert_int_equal(d.packet.depth, 1);
 		assert_memory_equal(d.packet.key.src.b, inner_src, 16);
 		assert_true(d.packet.layers & PK_IS_FRAGMENT);
-		assert_int_equal(d.packet.reason, n < b.len ? PK_PARSE_SHORT_L4
-							    : PK_PARSE_OK);
+		assert_int_equal(d.packet.reason,
+				 n < b.len ? PK_PARSE_SHORT_L4 : PK_PARSE_OK);
 	}
 	put16(b.bytes + 20, 1);
 	assert_int_equal(parse_whole(b.bytes, b.len).reason, PK_PARSE_FRAGMENT);
@@ -635,11 +643,9 @@ static void only_known_ports_are_tunnels(void **state)
 
 		put16(b.bytes + 34, 40000);
 		put16(b.bytes + 36, port);
-		if (port == 4790) /* network named, protocol not: a frame */
-			known = true;
 		d = decode_whole(b.bytes, b.len);
-		if (port == 6081) /* 8 words of options: beyond the end or not */
-			continue;
+		/* To GPE a frame follows; to MPLS two labels and a frame. */
+		known |= port == 4790 || port == 6635;
 		assert_int_equal(d.packet.depth, known);
 		put16(b.bytes + 34, port);
 		put16(b.bytes + 36, 4789);

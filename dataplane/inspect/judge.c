@@ -5,6 +5,7 @@
 
 #include "bpf/dns.h"
 #include "bpf/match.h"
+#include "bpf/outer.h"
 #include "bpf/parse.h"
 #include "ioc/image/lookup.h"
 
@@ -49,7 +50,8 @@ static void fill(const struct look *l, const struct pk_finding *f,
 	h->role = f->role;
 	h->depth = (uint8_t)(last->depth + f->depth);
 	h->packet = l->decode.packet;
-	h->packet.key = *pair_at(l, f->depth);
+	if (f->depth < l->decode.packet.depth)
+		pk_outer_packet(&h->packet, &l->decode, f->depth);
 	h->packet.key.direction = h->head.direction;
 	h->packet.key.port = h->head.port;
 	h->packet.depth = (uint8_t)(last->depth + l->decode.packet.depth);
@@ -66,7 +68,8 @@ static void found(const struct look *l, const struct pk_finding *f,
 	memset(&h, 0, sizeof(h));
 	fill(l, f, &h);
 	h.text_len = name_len;
-	memcpy(h.text, name, name_len);
+	if (name_len)
+		memcpy(h.text, name, name_len);
 	l->j->hit(l->j->arg, &h);
 }
 

@@ -24,6 +24,14 @@ struct hit {
 	uint8_t depth;
 };
 
+/* A DNS question on its way through the burst. */
+struct asked {
+	const uint8_t *msg;
+	struct pk_question question;
+	struct pk_dns_walk walk;
+	uint8_t ahead; /* the suffix at hand was joined and not looked at */
+};
+
 /* Why a frame is sent itself, and how much of it is needed. */
 struct reason {
 	uint8_t why;	     /* enum pk_sample_why */
@@ -49,6 +57,7 @@ struct pk_worker {
 	uint32_t outer_slot[OUTER_ENDS]; /* valid if there are tunnels */
 	uint16_t outer_at[PK_BURST];	 /* a packet's first one */
 	__u64 outers[PK_OUTER_TAGS];
+	struct asked asked[PK_BURST];
 	struct pk_sample_event sample;
 	uint8_t sample_bytes[PK_SAMPLE_BYTES];
 };
@@ -383,7 +392,53 @@ static int read_question(const struct pk_worker_frame *f,
 	int reason = pk_dns_payload(f->data + p->payload_off + prefix, there,
 				    prefix, q);
 
-	return there < len ? pk_dns_cut_reason(reason, there) : reason;
+	if (there < len)
+		reason = pk_dns_cut_reason(reason, there);
+	q->reason = (uint8_t)reason;
+	return reason;
+}
+
+/* The filter's line is on its way while other packets have their turn. */
+static void fetch_suffix(const struct pk_view *v, uint64_t hash)
+{
+	const struct pk_image_head *h = v->base_head;
+	uint32_t word = pk_filter_word(hash, h->filter_words);
+
+	__builtin_prefetch(
+		pk_image_line(v->base, h, h->filter_line + (word >> 3)));
+}
+
+/*
+ * Read the question, judge its last label, which most names share, and join
+ * the next one.
+ */
+static void ask(struct pk_worker *w, const struct pk_view *v,
+		const struct pk_worker_frame *f, uint32_t i)
+{
+	const struct pk_packet *p = &w->decode[i].packet;
+	struct asked *a = &w->asked[i];
+
+	a->msg = f->data + p->payload_off + pk_dns_prefix(p);
+	a->ahead = 0;
+	if (read_question(f, p, &a->question) != PK_DNS_OK || !w->conf.images)
+		return;
+	pk_dns_begin(v, &a->question, &a->walk);
+	if (!pk_dns_step(v, a->msg, &a->question, &a->walk) ||
+	    !pk_dns_next(a->msg, &a->question, &a->walk))
+		return;
+	a->ahead = 1;
+	fetch_suffix(v, a->walk.hash);
+}
+
+/* The rest of the walk: the slot; the question's reason is its end. */
+static uint32_t answer(const struct pk_worker *w, const struct pk_view *v,
+		       struct asked *a)
+{
+	if (a->question.reason != PK_DNS_OK || !w->conf.images)
+		return PK_NO_SLOT;
+	if (a->ahead && pk_dns_look(v, &a->walk))
+		pk_dns_walk_on(v, a->msg, &a->question, &a->walk);
+	return pk_dns_end(&a->question, &a->walk);
 }
 
 /*
@@ -393,20 +448,13 @@ static int read_question(const struct pk_worker_frame *f,
 static void judge_dns(struct pk_worker *w, const struct pk_view *v,
 		      const struct pk_worker_frame *f, uint32_t i)
 {
-	const struct pk_packet *p = &w->decode[i].packet;
-	struct reason r = { .why = PK_SAMPLE_DEEP };
-	struct pk_question q;
-	int reason = read_question(f, p, &q);
+	struct asked *a = &w->asked[i];
+	struct reason r = { .why = PK_SAMPLE_DEEP, .slot = answer(w, v, a) };
 
-	if (reason == PK_DNS_OK && w->conf.images) {
-		r.slot = pk_dns_find(
-			v, f->data + p->payload_off + pk_dns_prefix(p), &q);
-		reason = q.reason;
-	}
-	pk_dns_count(w->count, reason);
-	if (!r.slot && reason != PK_DNS_DEEP)
+	pk_dns_count(w->count, a->question.reason);
+	if (!r.slot && a->question.reason != PK_DNS_DEEP)
 		return;
-	r.bytes = pk_dns_frame_bytes(p, &q);
+	r.bytes = pk_dns_frame_bytes(&w->decode[i].packet, &a->question);
 	if (r.slot) {
 		w->count->dns_listed++;
 		pk_images_hit(w->conf.images, r.slot);
@@ -451,6 +499,9 @@ void pk_worker_burst(struct pk_worker *w, const struct pk_worker_frame *frames,
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		decode(w, &frames[i], i);
+	for (uint32_t i = 0; i < n; i++)
+		if (pk_is_dns(&w->decode[i].packet))
+			ask(w, &v, &frames[i], i);
 	if (w->conf.images)
 		look_up(w, &v, n);
 	for (uint32_t i = 0; i < n; i++) {

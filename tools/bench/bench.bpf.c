@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/flow.h"
 #include "bpf/image.h"
 #include "bpf/maps.bpf.h"
@@ -68,6 +69,22 @@ struct {
 	__type(key, __u32);
 	__type(value, union pk_addr);
 } aims SEC(".maps");
+
+enum { QUESTIONS = 8192, QUESTION_BYTES = 120 };
+
+struct question {
+	__u32 len;
+	__u32 pad;
+	__u8 msg[QUESTION_BYTES];
+};
+
+/* DNS messages: user space chose them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, QUESTIONS);
+	__type(key, __u32);
+	__type(value, struct question);
+} questions SEC(".maps");
 
 const volatile __u64 flow_seed = 0;
 
@@ -269,6 +286,60 @@ int lpm4(struct xdp_md *ctx)
 	if (bpf_map_lookup_elem(map, &key))
 		found++;
 	return end(p);
+}
+
+/* --- names --------------------------------------------------------------- */
+
+/* A question where the shipped program copies it to; its length, or 0. */
+static __always_inline __u32 draw_question(struct pk_dns_scratch *d)
+{
+	__u32 i = draw() & (QUESTIONS - 1);
+	const struct question *q = bpf_map_lookup_elem(&questions, &i);
+
+	if (!q)
+		return 0;
+	__builtin_memcpy(d->msg, q->msg, QUESTION_BYTES);
+	return q->len;
+}
+
+SEC("xdp")
+int name_empty(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	sink += draw_question(&s->dns) + pk_read_word();
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int name_read(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+	__u64 word = pk_read_word();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	sink += read_question(&s->dns, draw_question(&s->dns), 0) + word;
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int name_find(struct xdp_md *ctx)
+{
+	struct pk_cpu_state *s = own_state();
+	__u64 word = pk_read_word();
+
+	(void)ctx;
+	if (!s)
+		return XDP_ABORTED;
+	if (read_question(&s->dns, draw_question(&s->dns), 0) == PK_DNS_OK &&
+	    find_question(&s->dns, word))
+		found++;
+	return XDP_PASS;
 }
 
 /* --- flows --------------------------------------------------------------- */

@@ -12,6 +12,9 @@
  *	xdp.net4.N, net6.N   random addresses, N prefixes and no addresses
  *	xdp.net4.hit.N, ...  both of them in a prefix
  *	xdp.net4.lpm.N       random addresses, the prefixes in an LPM_TRIE
+ *	xdp.name.read        ns above copying a DNS message: read its question
+ *	xdp.name.miss.N      read it and look it up, N names, 8,192 questions
+ *	xdp.name.hit.N       the same, all of them listed
  *	xdp.flow.warm        ns above drawing a flow: count it, 64 flows
  *	xdp.flow.cold        the same, 8,192 flows that share no place
  *	xdp.flow.evict       the same, every packet a new flow, ring included
@@ -41,6 +44,7 @@
 #include "bpf/flow.h"
 #include "ioc/image/builder.h"
 #include "tools/bench/bench_keys.h"
+#include "tools/bench/bench_names.h"
 #include "tools/bench/bench.skel.h"
 
 enum {
@@ -54,7 +58,7 @@ enum {
 	FLOW_SEED = 77,
 };
 
-enum kind { EMPTY, IMAGE, HASH, LPM, FLOW, EVICT, KINDS };
+enum kind { EMPTY, IMAGE, HASH, LPM, READ, NAMES, FLOW, EVICT, KINDS };
 
 /* One run: so many calls of so many packets. */
 static const struct {
@@ -62,6 +66,7 @@ static const struct {
 } sizes[KINDS] = {
 	[EMPTY] = { 200000, 8 }, [IMAGE] = { 200000, 6 },
 	[HASH] = { 100000, 3 },	 [LPM] = { 20000, 2 },
+	[READ] = { 200000, 4 },	 [NAMES] = { 100000, 4 },
 	[FLOW] = { 200000, 6 },	 [EVICT] = { 40000, 8 }, /* fit the ring */
 };
 
@@ -78,7 +83,7 @@ struct figure {
 	struct pk_image_head head;
 };
 
-enum { K10 = 10000, K100 = 100000, M1 = 1000000, M10 = 10000000 };
+enum { K10 = 10000, K100 = 100000, M1 = 1000000, M5 = 5000000, M10 = 10000000 };
 
 static struct figure figures[] = {
 	{ .name = "xdp.empty", .kind = EMPTY },
@@ -166,6 +171,10 @@ static struct figure figures[] = {
 	  .count = M1,
 	  .keys = BENCH_NET4,
 	  .peer = "xdp.net4.1m" },
+	{ .name = "xdp.name.read", .kind = READ },
+	{ .name = "xdp.name.miss.1m", .kind = NAMES, .count = M1 },
+	{ .name = "xdp.name.miss.5m", .kind = NAMES, .count = M5, .goal = 180 },
+	{ .name = "xdp.name.hit.1m", .kind = NAMES, .count = M1, .hit = true },
 	{ .name = "xdp.flow.warm", .kind = FLOW, .count = WARM_FLOWS },
 	{ .name = "xdp.flow.cold", .kind = FLOW, .count = FLOW_IDS },
 	{ .name = "xdp.flow.evict", .kind = EVICT },
@@ -228,7 +237,9 @@ static int make_lines(const struct pk_line *lines, uint32_t count)
 static void make_image(struct figure *f)
 {
 	struct pk_block block = { 0 };
-	int err = bench_build(&block, f->keys, f->count, SEED);
+	int err = f->kind == NAMES
+			  ? bench_build_names(&block, f->count, SEED)
+			  : bench_build(&block, f->keys, f->count, SEED);
 
 	if (err)
 		die("%s: %s", f->name, strerror(-err));
@@ -281,6 +292,24 @@ static void take_aim(const struct figure *f)
 	if (bpf_map_update_batch(bpf_map__fd(skel->maps.aims), index, aims, &n,
 				 NULL))
 		die("aims: %s", strerror(errno));
+}
+
+/* Names that are listed, or that come after those. */
+static void choose_questions(const struct figure *f)
+{
+	static struct bench_question questions[BENCH_QUESTIONS];
+	static uint32_t index[BENCH_QUESTIONS];
+	uint32_t n = BENCH_QUESTIONS;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t name = (uint32_t)((uint64_t)i * f->count / n);
+
+		index[i] = i;
+		bench_ask(i, f->hit ? name : f->count + i, SEED, &questions[i]);
+	}
+	if (bpf_map_update_batch(bpf_map__fd(skel->maps.questions), index,
+				 questions, &n, NULL))
+		die("questions: %s", strerror(errno));
 }
 
 /* Flows of which no three share a set: none evicts another. */
@@ -382,7 +411,7 @@ static void make_all(void)
 
 		if (is_left_out(f))
 			continue;
-		if (f->kind == IMAGE)
+		if (f->kind == IMAGE || f->kind == NAMES)
 			make_image(f);
 		else if (f->kind == HASH || f->kind == LPM)
 			make_map(f);
@@ -435,10 +464,15 @@ static bool is_six(const struct figure *f)
 static const struct bpf_program *choose(const struct figure *f)
 {
 	switch (f->kind) {
+	case READ:
+		return skel->progs.name_read;
 	case IMAGE:
+	case NAMES:
 		put_inner(skel->maps.images, f->fd);
 		control->heads[0] = f->head;
 		control->word = pk_word_make(2, 0, 0);
+		if (f->kind == NAMES)
+			return skel->progs.name_find;
 		if (f->hit)
 			return skel->progs.image_aim;
 		return is_six(f) ? skel->progs.image6 : skel->progs.image4;
@@ -459,6 +493,8 @@ static const struct bpf_program *choose(const struct figure *f)
 /* The same draws with no work behind them, right before the figure. */
 static const struct bpf_program *choose_empty(const struct figure *f)
 {
+	if (f->kind == READ || f->kind == NAMES)
+		return skel->progs.name_empty;
 	if (f->hit)
 		return skel->progs.empty_aim;
 	if (f->kind != FLOW && f->kind != EVICT)
@@ -475,11 +511,13 @@ static double limit_of(const struct figure *f)
 
 static void measure(struct figure *f, int round)
 {
-	double looked_up =
-		(double)sizes[f->kind].packets * sizes[f->kind].calls * 2;
+	double looked_up = (double)sizes[f->kind].packets *
+			   sizes[f->kind].calls * (f->kind == NAMES ? 1 : 2);
 	double empty, found;
 
-	if (f->hit)
+	if (f->kind == READ || f->kind == NAMES)
+		choose_questions(f);
+	else if (f->hit)
 		take_aim(f);
 	empty = run(choose_empty(f), f);
 	if (f->kind == EMPTY) {
