@@ -9,6 +9,16 @@
 
 #include "bpf/abi.h"
 
+/*
+ * What few frames need. Outside the kernel it stands apart, so that it costs
+ * the others nothing.
+ */
+#ifdef __bpf__
+#define PK_COLD PK_INLINE
+#else
+#define PK_COLD static __attribute__((noinline, cold, unused))
+#endif
+
 /* Why a packet was not parsed to the end. The names are the counter names. */
 #define PK_PARSE_REASONS(_)                                                  \
 	_(OK, "parsed to layer 4")                                           \
@@ -52,7 +62,11 @@ enum pk_parse_reason { PK_PARSE_REASONS(PK_PARSE_ENUM) PK_PARSE_COUNT };
 _Static_assert((int)PK_PARSE_COUNT <= (int)PK_REASONS_MAX,
 	       "reason[] is too short");
 
-/* @pos may be read up to @end; @left bytes are promised from @pos on. */
+/*
+ * @pos may be read up to @end; @left bytes are promised from @pos on. Outside
+ * the kernel @end is the first of all ends, so that one comparison tells; the
+ * verifier wants to see that with the end of the packet.
+ */
 struct pk_cursor {
 	const __u8 *data; /* where the frame begins */
 	const __u8 *pos;
@@ -73,8 +87,12 @@ PK_INLINE __u32 pk_be32(const __u8 *p)
 
 PK_INLINE int pk_holds(const struct pk_cursor *c, __u32 n)
 {
+#ifdef __bpf__
 	return c->pos + n <= c->end && n <= c->left &&
 	       c->off + n <= PK_VISIBLE_BYTES;
+#else
+	return n <= (__u32)(c->end - c->pos);
+#endif
 }
 
 /* Only what it holds: pk_holds(c, n) came before. */
@@ -90,6 +108,26 @@ PK_INLINE void pk_bound(struct pk_cursor *c, __u32 n)
 {
 	if (n < c->left)
 		c->left = n;
+#ifndef __bpf__
+	if (n < (__u32)(c->end - c->pos))
+		c->end = c->pos + n;
+#endif
+}
+
+/* @off bytes into the frame at @data, readable up to @end; @left follow. */
+PK_INLINE struct pk_cursor pk_cursor_at(const void *data, const void *end,
+					__u32 off, __u32 left)
+{
+	struct pk_cursor c = { data, data, end, left, off };
+
+	c.pos += off;
+#ifndef __bpf__
+	if (c.end - c.data > PK_VISIBLE_BYTES)
+		c.end = c.data + PK_VISIBLE_BYTES;
+	if (left < (__u32)(c.end - c.pos))
+		c.end = c.pos + left;
+#endif
+	return c;
 }
 
 /*

@@ -64,23 +64,23 @@ PK_INLINE int pk_is_vlan(__u16 eth_type)
 
 /*
  * An Ethernet header, or a tag that something else named, with all tags behind
- * it. *@what becomes what they name; PK_NEXT_NONE if d->next has it.
+ * it. *@what becomes IPv4 or IPv6 if they come next; all else is another step.
  */
 PK_INLINE __u8 pk_parse_link(struct pk_cursor *c, struct pk_decode *d,
-			     __u16 *what)
+			     __u16 *what, int first)
 {
 	struct pk_packet *p = &d->packet;
 	__u16 type = *what;
 
 	*what = PK_NEXT_NONE;
-	if (type == PK_NEXT_ETH) {
+	if (first || type == PK_NEXT_ETH) {
 		if (!pk_holds(c, 14))
 			return PK_PARSE_SHORT_ETH;
 		type = pk_be16(c->pos + 12);
 		pk_skip(c, 14);
 	}
 	for (int i = 0; i < PK_VLAN_DEPTH && pk_is_vlan(type); i++) {
-		if (p->vlans >= PK_VLAN_DEPTH || !pk_holds(c, 4))
+		if ((!first && p->vlans >= PK_VLAN_DEPTH) || !pk_holds(c, 4))
 			break;
 		if (p->vlans == 0)
 			p->vlan = pk_be16(c->pos) & 0x0fff;
@@ -88,14 +88,15 @@ PK_INLINE __u8 pk_parse_link(struct pk_cursor *c, struct pk_decode *d,
 		p->vlans++;
 		pk_skip(c, 4);
 	}
-	if (d->steps == 0)
+	if (first || d->steps == 0)
 		p->eth_type = type;
-	if (pk_is_vlan(type))
+	if (type == PK_ETH_IPV4 || type == PK_ETH_IPV6)
+		*what = type;
+	else if (pk_is_vlan(type))
 		return p->vlans < PK_VLAN_DEPTH ? PK_PARSE_SHORT_VLAN
 						: PK_PARSE_VLAN_DEPTH;
-	if (type < PK_ETH_MIN)
-		return pk_carry_llc(c, &d->next);
-	*what = type;
+	else
+		d->next = type < PK_ETH_MIN ? PK_NEXT_LLC : type;
 	return PK_PARSE_OK;
 }
 
@@ -107,38 +108,36 @@ PK_INLINE void pk_copy16(union pk_addr *to, const __u8 *from)
 }
 
 /*
- * A packet that has addresses begins at the cursor: it takes the place of the
- * one around it, if there is one.
+ * A packet that has addresses begins: if there is one around it, that one's
+ * pair is kept, and the new one takes its place. Not 0 if there is no room.
  */
-PK_INLINE __u8 pk_begin_ip(const struct pk_cursor *c, struct pk_decode *d)
+PK_INLINE int pk_push_outer(struct pk_decode *d)
 {
 	struct pk_packet *p = &d->packet;
 	__u32 n = p->depth;
 
-	if (p->layers & PK_HAS_IP) {
-		PK_OPAQUE(n);
-		if (n >= PK_OUTERS)
-			return PK_PARSE_TUNNEL_DEPTH;
-		d->outer[n] = p->key;
-		if (p->layers & PK_IS_IP6)
-			d->outer_ip6 |= (__u8)(1 << n);
-		__builtin_memset(&p->key, 0, sizeof(p->key));
-		p->layers &= PK_IS_FRAGMENT;
-		p->l4_off = p->payload_off = p->payload_len = 0;
-		p->tcp_flags = p->icmp_code = 0;
-		p->depth = (__u8)(n + 1);
-	}
-	p->ip_off = (__u16)c->off;
-	return PK_PARSE_OK;
+	if (!(p->layers & PK_HAS_IP))
+		return 0;
+	PK_OPAQUE(n);
+	if (n >= PK_OUTERS)
+		return -1;
+	d->outer[n] = p->key;
+	if (p->layers & PK_IS_IP6)
+		d->outer_ip6 |= (__u8)(1 << n);
+	__builtin_memset(&p->key, 0, sizeof(p->key));
+	p->layers &= PK_IS_FRAGMENT;
+	p->l4_off = p->payload_off = p->payload_len = 0;
+	p->tcp_flags = p->icmp_code = 0;
+	p->depth = (__u8)(n + 1);
+	return 0;
 }
 
 /* The IP length rules what follows: never look at what lies behind it. */
 PK_INLINE void pk_bound_ip(struct pk_cursor *c, struct pk_packet *p)
 {
-	if (p->bytes <= c->left)
-		c->left = p->bytes;
-	else if (!(p->layers & PK_IS_FRAGMENT))
+	if (p->bytes > c->left && !(p->layers & PK_IS_FRAGMENT))
 		pk_defect(p, PK_PARSE_IP_TRUNCATED);
+	pk_bound(c, p->bytes);
 	p->layers |= PK_HAS_IP;
 }
 
@@ -147,7 +146,7 @@ PK_INLINE void pk_bound_ip(struct pk_cursor *c, struct pk_packet *p)
  * have a length of at least 2. Without a branch on the kind, so that the
  * verifier follows one path. All @len bytes (at most 40) can be read.
  */
-PK_INLINE int pk_bad_options(const __u8 *pos, const __u8 *end, __u32 len)
+PK_COLD int pk_bad_options(const __u8 *pos, const __u8 *end, __u32 len)
 {
 	__u32 i = 0;
 
@@ -189,7 +188,7 @@ PK_INLINE __u8 pk_skip_ah(struct pk_cursor *c, struct pk_packet *p)
 	return p->key.proto == PK_PROTO_AH ? PK_PARSE_EXT_DEPTH : PK_PARSE_OK;
 }
 
-PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_decode *d)
+PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_decode *d, int first)
 {
 	struct pk_packet *p = &d->packet;
 	const __u8 *h = c->pos;
@@ -200,8 +199,9 @@ PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_decode *d)
 		return PK_PARSE_SHORT_IP;
 	if (h[0] >> 4 != 4)
 		return PK_PARSE_IP_VERSION;
-	if (pk_begin_ip(c, d) != PK_PARSE_OK)
+	if (!first && pk_push_outer(d))
 		return PK_PARSE_TUNNEL_DEPTH;
+	p->ip_off = (__u16)c->off;
 	hlen = (__u32)(h[0] & 15) * 4;
 	p->bytes = pk_be16(h + 2);
 	if (!p->bytes && c->left > 0xffff)
@@ -287,7 +287,7 @@ PK_INLINE __u8 pk_parse_ip6_exts(struct pk_cursor *c, struct pk_packet *p)
 	return ext->is_ext ? PK_PARSE_EXT_DEPTH : PK_PARSE_OK;
 }
 
-PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_decode *d)
+PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_decode *d, int first)
 {
 	struct pk_packet *p = &d->packet;
 	const __u8 *h = c->pos;
@@ -297,8 +297,9 @@ PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_decode *d)
 		return PK_PARSE_SHORT_IP;
 	if (h[0] >> 4 != 6)
 		return PK_PARSE_IP_VERSION;
-	if (pk_begin_ip(c, d) != PK_PARSE_OK)
+	if (!first && pk_push_outer(d))
 		return PK_PARSE_TUNNEL_DEPTH;
+	p->ip_off = (__u16)c->off;
 	payload = pk_be16(h + 4);
 	/* RFC 2675 2: a jumbogram says 0; its end is the end of the frame. */
 	if (payload == 0 && h[6] == PK_PROTO_HOPOPT)
@@ -383,17 +384,26 @@ PK_INLINE void pk_parse_ports(struct pk_packet *p, const __u8 *h)
 	p->layers |= PK_HAS_PORTS;
 }
 
-/* Mostly they are two bytes of padding and a timestamp. */
+/*
+ * Mostly there are none, or two bytes of padding and a timestamp: both are told
+ * without a branch on which, because that one would often be taken wrong.
+ */
 PK_INLINE __u8 pk_check_tcp_options(struct pk_cursor *c, __u32 hlen)
 {
-	const __u8 *options = c->pos + 20;
+	__u32 at = 16 + ((20 - hlen) >> 29 & 4); /* 16 or 20 */
+	const __u8 *h = c->pos;
+	__u32 usual;
 
-	if (!pk_holds(c, hlen) || !pk_holds(c, 24))
+	PK_OPAQUE(at);
+	if (!pk_holds(c, hlen) || at > 20 || !pk_holds(c, at + 4))
 		return PK_PARSE_SHORT_L4;
-	if (hlen == 32 && pk_be32(options) == 0x0101080a)
+	usual = (hlen == 32) & (pk_be32(h + at) == 0x0101080a);
+	usual |= at == 16;
+	PK_OPAQUE(usual);
+	if (usual)
 		return PK_PARSE_OK;
-	return pk_bad_options(options, c->end, hlen - 20) ? PK_PARSE_TCP_OPTION
-							  : PK_PARSE_OK;
+	return pk_bad_options(h + 20, c->end, hlen - 20) ? PK_PARSE_TCP_OPTION
+							 : PK_PARSE_OK;
 }
 
 /* A first fragment may end behind the ports: they count, the flags do not. */
@@ -412,7 +422,7 @@ PK_INLINE __u8 pk_parse_tcp(struct pk_cursor *c, struct pk_packet *p)
 	if (hlen < 20 || hlen > c->left)
 		return PK_PARSE_TCP_HLEN;
 	pk_set_payload(c, p, hlen, c->left);
-	return hlen == 20 ? PK_PARSE_OK : pk_check_tcp_options(c, hlen);
+	return pk_check_tcp_options(c, hlen);
 }
 
 /* The UDP length of a first fragment speaks of the whole datagram. */
@@ -483,22 +493,25 @@ PK_INLINE __u8 pk_parse_l4(struct pk_cursor *c, struct pk_decode *d)
 
 /* --- the whole frame ---------------------------------------------------------- */
 
-/* One header that may carry another, or a packet with its layer 4. */
+/*
+ * One header that may carry another, or a packet with its layer 4. @first is a
+ * constant: nothing was before, so less has to be asked.
+ */
 PK_INLINE __u8 pk_parse_next(struct pk_cursor *c, struct pk_decode *d,
-			     __u16 what)
+			     __u16 what, int first)
 {
 	__u8 reason;
 
-	if (what == PK_NEXT_ETH || pk_is_vlan(what)) {
-		reason = pk_parse_link(c, d, &what);
+	if (first || what == PK_NEXT_ETH || pk_is_vlan(what)) {
+		reason = pk_parse_link(c, d, &what, first);
 		if (what == PK_NEXT_NONE)
 			return reason;
 	}
 	pk_join(c, d);
 	if (what == PK_ETH_IPV4)
-		reason = pk_parse_ip4(c, d);
-	else if (what == PK_ETH_IPV6)
-		reason = pk_parse_ip6(c, d);
+		reason = pk_parse_ip4(c, d, first);
+	else if (first || what == PK_ETH_IPV6)
+		reason = pk_parse_ip6(c, d, first);
 	else
 		return pk_carry(c, what, &d->next);
 	if (reason != PK_PARSE_OK)
@@ -521,8 +534,8 @@ PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
 		PK_PARSE_BIT(SHORT_GENEVE) | PK_PARSE_BIT(SHORT_GTP) |
 		PK_PARSE_BIT(SHORT_TEREDO);
 
-	if (shorts >> (reason & 63) & 1 && readable < frame_len &&
-	    readable < PK_VISIBLE_BYTES)
+	if (reason != PK_PARSE_OK && shorts >> (reason & 63) & 1 &&
+	    readable < frame_len && readable < PK_VISIBLE_BYTES)
 		return PK_PARSE_NONLINEAR;
 	return reason;
 }
@@ -532,9 +545,10 @@ PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
  * verifier takes once, and for who wants to stop at a packet on the way. Begin;
  * step while d->next is not PK_NEXT_NONE; end. There are at most PK_STEPS.
  *
- * A step reads one header that may carry another; an Ethernet header with its
- * tags, and IP behind it; an IP packet with its layer 4. After a step d->packet
- * is the innermost packet so far. @data and @end are the same every time.
+ * A step reads one header that may carry another; or an Ethernet header with
+ * its tags, and IP behind it; or an IP packet with its layer 4. After a step
+ * d->packet is the innermost packet so far. @data and @end are the same every
+ * time. pk_parse_first() is the first step as well, and faster.
  */
 PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
 {
@@ -546,19 +560,33 @@ PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
 	d->outer_ip6 = 0;
 }
 
+PK_INLINE void pk_parse_first(const void *data, const void *end,
+			      struct pk_decode *d)
+{
+	struct pk_cursor c = pk_cursor_at(data, end, 0, d->left);
+
+	d->next = PK_NEXT_NONE;
+	pk_defect(&d->packet, pk_parse_next(&c, d, PK_NEXT_ETH, 1));
+	if (d->next == PK_NEXT_NONE)
+		return;
+	d->off = c.off;
+	d->left = c.left;
+	d->steps = 1;
+}
+
 PK_INLINE void pk_parse_step(const void *data, const void *end,
 			     struct pk_decode *d)
 {
 	__u32 off = d->off;
-	struct pk_cursor c = { data, data, end, d->left, off };
 	__u16 what = d->next;
+	struct pk_cursor c;
 
 	d->next = PK_NEXT_NONE;
 	PK_OPAQUE(off);
 	if (off > PK_VISIBLE_BYTES)
 		return;
-	c.pos += off;
-	pk_defect(&d->packet, pk_parse_next(&c, d, what));
+	c = pk_cursor_at(data, end, off, d->left);
+	pk_defect(&d->packet, pk_parse_next(&c, d, what, 0));
 	if (d->next == PK_NEXT_NONE)
 		return;
 	d->off = c.off;
@@ -567,6 +595,14 @@ PK_INLINE void pk_parse_step(const void *data, const void *end,
 		d->next = PK_NEXT_NONE;
 		pk_defect(&d->packet, PK_PARSE_TUNNEL_DEPTH);
 	}
+}
+
+/* What follows the first step: tunnels, and what is between link and IP. */
+PK_COLD void pk_parse_rest(const void *data, const void *end,
+			   struct pk_decode *d)
+{
+	for (int i = 1; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
+		pk_parse_step(data, end, d);
 }
 
 /* The reason is returned and kept in d->packet. */
@@ -588,8 +624,9 @@ PK_INLINE __u8 pk_parse(const void *data, const void *end, __u32 frame_len,
 			struct pk_decode *d)
 {
 	pk_parse_begin(d, frame_len);
-	while (d->next != PK_NEXT_NONE)
-		pk_parse_step(data, end, d);
+	pk_parse_first(data, end, d);
+	if (d->next != PK_NEXT_NONE)
+		pk_parse_rest(data, end, d);
 	return pk_parse_end(d, (__u32)((const __u8 *)end - (const __u8 *)data),
 			    frame_len);
 }

@@ -415,11 +415,27 @@ static __always_inline void coarse_now(struct frame *f)
 }
 
 /* Global functions: the verifier takes a step once, not once a path. */
+__noinline int first_xdp(struct xdp_md *ctx, struct pk_decode *d)
+{
+	if (d)
+		pk_parse_first((void *)(long)ctx->data,
+			       (void *)(long)ctx->data_end, d);
+	return 0;
+}
+
 __noinline int step_xdp(struct xdp_md *ctx, struct pk_decode *d)
 {
 	if (d)
 		pk_parse_step((void *)(long)ctx->data,
 			      (void *)(long)ctx->data_end, d);
+	return 0;
+}
+
+__noinline int first_skb(struct __sk_buff *ctx, struct pk_decode *d)
+{
+	if (d)
+		pk_parse_first((void *)(long)ctx->data,
+			       (void *)(long)ctx->data_end, d);
 	return 0;
 }
 
@@ -436,7 +452,8 @@ static __always_inline int parse_xdp(struct xdp_md *ctx, struct frame *f)
 	struct pk_decode *d = &f->state->decode;
 
 	pk_parse_begin(d, f->len);
-	for (int i = 0; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
+	first_xdp(ctx, d);
+	for (int i = 1; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
 		step_xdp(ctx, d);
 	return pk_parse_end(d, (__u32)(ctx->data_end - ctx->data), f->len);
 }
@@ -446,7 +463,8 @@ static __always_inline int parse_skb(struct __sk_buff *ctx, struct frame *f)
 	struct pk_decode *d = &f->state->decode;
 
 	pk_parse_begin(d, f->len);
-	for (int i = 0; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
+	first_skb(ctx, d);
+	for (int i = 1; i < PK_STEPS && d->next != PK_NEXT_NONE; i++)
 		step_skb(ctx, d);
 	return pk_parse_end(d, (__u32)(ctx->data_end - ctx->data), f->len);
 }

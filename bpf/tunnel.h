@@ -70,6 +70,7 @@ enum {
 enum pk_next {
 	PK_NEXT_NONE = 0,
 	PK_NEXT_ETH,
+	PK_NEXT_LLC,
 	PK_NEXT_PPP,
 	PK_NEXT_GRE,
 	PK_NEXT_ETHERIP,
@@ -175,15 +176,16 @@ PK_INLINE __u16 pk_port_carries(__u16 port)
  */
 PK_INLINE __u16 pk_ports_carry(__u16 sport, __u16 dport)
 {
-	__u16 next = PK_NEXT_NONE;
+	__u16 next;
 
-	if ((__u16)(dport - PK_PORT_GTP) <= PK_PORT_VXLAN_OLD - PK_PORT_GTP)
-		next = pk_port_carries(dport);
-	if (sport == PK_PORT_TEREDO && next == PK_NEXT_NONE)
-		next = PK_NEXT_TEREDO;
+	if ((__u16)(dport - PK_PORT_GTP) > PK_PORT_VXLAN_OLD - PK_PORT_GTP &&
+	    sport != PK_PORT_TEREDO)
+		return PK_NEXT_NONE;
 	if (sport == PK_PORT_DNS || dport == PK_PORT_DNS)
-		next = PK_NEXT_NONE;
-	return next;
+		return PK_NEXT_NONE;
+	next = pk_port_carries(dport);
+	return next == PK_NEXT_NONE && sport == PK_PORT_TEREDO ? PK_NEXT_TEREDO
+							       : next;
 }
 
 /* --- between link and IP -------------------------------------------------- */
@@ -563,9 +565,10 @@ PK_INLINE __u8 pk_carry(struct pk_cursor *c, __u16 what, __u16 *next)
 		return pk_carry_gtp(c, next);
 	case PK_NEXT_TEREDO:
 		return pk_carry_teredo(c, next);
+	case PK_NEXT_LLC:
+		return pk_carry_llc(c, next);
 	default:
-		return what < PK_ETH_MIN ? pk_carry_llc(c, next)
-					 : PK_PARSE_NOT_IP;
+		return PK_PARSE_NOT_IP;
 	}
 }
 

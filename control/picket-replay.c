@@ -187,7 +187,17 @@ static void print_shares(const struct session *s)
 				.counters.seen);
 }
 
-/* Flows that left early depend on how packets were spread: say so. */
+/* What left early depends on how packets were spread: say so. */
+static uint32_t check_order(const struct pk_stage_counters *stage)
+{
+	if (!stage->frag_early)
+		return 0;
+	fprintf(stderr,
+		"picket-replay: %llu fragments of one second found no room to wait for their order, so the output depends on the number of workers\n",
+		(unsigned long long)stage->frag_early);
+	return 1;
+}
+
 static uint32_t check_table(const struct pk_stage_counters *stage)
 {
 	if (!stage->flows_evicted && !stage->lines_late)
@@ -226,6 +236,7 @@ static int check_audit(struct session *s)
 		return 1;
 	n = pk_audit_check(&a, results, &bad);
 	bad += check_table(&plane.stage);
+	bad += check_order(&plane.stage);
 	print_shares(s);
 	print_reasons(&plane);
 	bad += check_given("frames", given->frames, plane.workers.seen);

@@ -115,6 +115,7 @@ elif [ -d "$shared/captures" ]; then
 	while read -r least how c; do
 		check "$c: $least datagrams or more, $how as tshark" \
 			same_payloads "$shared/captures/$c" "$least" "$how"
+		check "$c: the same on $planes" agree "$shared/captures/$c" any
 	done <<-END
 		1 exactly l2l3/pcapplusplus/IPv4Frag.pcap
 		1 exactly l2l3/pcapplusplus/frag_with_padding.pcap

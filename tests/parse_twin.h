@@ -27,6 +27,7 @@ struct twin {
 };
 
 static int twin_ether(struct twin *t, long type, long at);
+static int twin_named(struct twin *t, long type, long at);
 static int twin_ppp(struct twin *t, long at);
 static int twin_frame(struct twin *t, long at);
 static int twin_ip4(struct twin *t, long at);
@@ -745,6 +746,20 @@ static int twin_ip6(struct twin *t, long at)
 
 /* --- link ------------------------------------------------------------------- */
 
+static bool twin_is_tag(long type)
+{
+	switch (type) {
+	case 0x8100:
+	case 0x88a8:
+	case 0x9100:
+	case 0x9200:
+	case 0x9300:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What an EtherType announces, tags walked. */
 static int twin_ether(struct twin *t, long type, long at)
 {
@@ -776,27 +791,29 @@ static int twin_ether(struct twin *t, long type, long at)
 		if (t->p->vlans == 0)
 			t->p->vlan = twin_number(t, at, 2) % 4096;
 		t->p->vlans++;
-		type = twin_number(t, at + 2, 2);
-		if (t->hops == 0)
-			t->p->eth_type = (uint16_t)type;
-		return type < 0x600 ? twin_llc(t, at + 4)
-				    : twin_ether(t, type, at + 4);
+		return twin_named(t, twin_number(t, at + 2, 2), at + 4);
 	default:
 		return PK_PARSE_NOT_IP;
 	}
 }
 
-static int twin_frame(struct twin *t, long at)
+/* What a frame says: a header of its own is another hop, IP and tags not. */
+static int twin_named(struct twin *t, long type, long at)
 {
-	long type;
-
-	if (!twin_has(t, at, 14))
-		return PK_PARSE_SHORT_ETH;
-	type = twin_number(t, at + 12, 2);
 	if (t->hops == 0)
 		t->p->eth_type = (uint16_t)type;
-	return type < 0x600 ? twin_llc(t, at + 14)
-			    : twin_ether(t, type, at + 14);
+	if (type == 0x0800 || type == 0x86dd || twin_is_tag(type))
+		return twin_ether(t, type, at);
+	if (twin_tired(t))
+		return PK_PARSE_TUNNEL_DEPTH;
+	return type < 0x600 ? twin_llc(t, at) : twin_ether(t, type, at);
+}
+
+static int twin_frame(struct twin *t, long at)
+{
+	if (!twin_has(t, at, 14))
+		return PK_PARSE_SHORT_ETH;
+	return twin_named(t, twin_number(t, at + 12, 2), at + 14);
 }
 
 /* Short only because the rest was not at hand. */

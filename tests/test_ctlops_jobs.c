@@ -161,38 +161,76 @@ static void lines_see_what_those_before_them_do(void **state)
 	}
 }
 
-static char *many_lines(char sign, int n)
+/* All that store_many() put in goes, then @more others come. */
+static char *many_lines(int more)
 {
-	char *lines = calloc(1, (size_t)n * 24 + 1);
+	char *lines = calloc(1, (size_t)(MANY + more) * 24 + 1);
 	size_t len = 0;
 
-	for (int i = 0; i < n; i++)
-		len += (size_t)sprintf(lines + len, "%c10.1.%d.%d\n", sign,
-				       i / 250, i % 250);
+	for (int i = 0; i < MANY; i++)
+		len += (size_t)sprintf(lines + len, "-10.1.%d.%d\n", i / 250,
+				       i % 250);
+	for (int i = 0; i < more; i++)
+		len += (size_t)sprintf(lines + len, "+20.1.%d.%d\n", i / 250,
+				       i % 250);
 	return lines;
+}
+
+/* Until the job has had some turns. */
+static void let_begin(struct rig *r)
+{
+	for (int i = 0; i < TURNS && !is_under_way(r, 0); i++)
+		turn(r);
+	for (int i = 0; i < 10; i++)
+		turn(r);
+	assert_true(is_under_way(r, 0));
+}
+
+/* Somebody but the store's own, who lets indicators end. */
+static bool waits_for_the_store(const struct rig *r)
+{
+	const struct pk_waiter *w = r->d.indicators->free.first;
+
+	while (w && w->arg == r->d.indicators)
+		w = w->next;
+	return w != NULL;
 }
 
 /* What was checked is not there any more when it is to be changed. */
 static void lines_that_another_change_overtook_are_checked_again(void **state)
 {
-	char *lines = many_lines('-', MANY);
+	char *lines = many_lines(0);
+	struct pk_indicator ind;
 	struct json_object *o;
+	uint64_t commit;
 	struct rig r;
 	int fd;
 
 	(void)state;
 	open_rig(&r);
 	store_many(&r);
+	pk_indicators_hold(r.d.indicators);
 	fd = ask_with(&r, "ioc apply", "", lines, strlen(lines));
-	turn(&r);
-	del(&r, 3);
-	assert_true(is_under_way(&r, 0));
+	for (int i = 0; i < TURNS && !waits_for_the_store(&r); i++)
+		turn(&r);
+	assert_true(waits_for_the_store(&r));
+	/* the lines were checked, and wait for whoever holds the store */
+	pk_indicator_init(&ind);
+	assert_int_equal(pk_indicator_parse(&ind, "10.1.0.3", 8),
+			 PK_REFUSED_NONE);
+	assert_int_equal(pk_indicators_del(r.d.indicators, &ind, PK_ALL_FEEDS),
+			 0);
+	assert_int_equal(
+		pk_indicators_commit(r.d.indicators, "del", "", 0, &commit), 0);
+	pk_indicators_release(r.d.indicators);
 	o = answer(&r, fd);
 	assert_non_null(strstr(text(o, "error.message"),
 			       "line 4: there is no indicator 10.1.0.3"));
 	put(o);
+	/* the first lines have done nothing, and nobody holds the store */
+	put(ok(&r, "ioc del", "\"value\":\"10.1.0.0\""));
 	o = ok(&r, "ioc status", "");
-	assert_int_equal(number(o, "items"), MANY - 1);
+	assert_int_equal(number(o, "items"), MANY - 2);
 	put(o);
 	free(lines);
 	close_rig(&r);
@@ -201,7 +239,7 @@ static void lines_that_another_change_overtook_are_checked_again(void **state)
 /* A push waits for the lines, and neither is seen in part. */
 static void pushes_wait_while_lines_are_applied(void **state)
 {
-	char *lines = many_lines('-', MANY);
+	char *lines = many_lines(50000);
 	struct json_object *o;
 	struct rig r;
 	int fd, push;
@@ -214,6 +252,7 @@ static void pushes_wait_while_lines_are_applied(void **state)
 	fd = ask_with(&r, "ioc apply", "", lines, strlen(lines));
 	for (int i = 0; i < TURNS && !r.d.indicators->held; i++)
 		turn(&r);
+	assert_true(r.d.indicators->held);
 	push = ask(&r, "ioc add", "\"value\":\"203.0.113.1\"");
 	while (r.d.indicators->held) {
 		assert_true(matches(&r, "10.1.0.0"));
@@ -233,14 +272,17 @@ static void pushes_wait_while_lines_are_applied(void **state)
 /* The client leaves while lines are checked: nothing changes, nobody waits. */
 static void lines_without_a_client_change_nothing(void **state)
 {
-	char *lines = many_lines('-', MANY);
+	char *lines = many_lines(50000);
 	struct json_object *o;
 	struct rig r;
+	int fd;
 
 	(void)state;
 	open_rig(&r);
 	store_many(&r);
-	close(ask_with(&r, "ioc apply", "", lines, strlen(lines)));
+	fd = ask_with(&r, "ioc apply", "", lines, strlen(lines));
+	let_begin(&r);
+	close(fd);
 	for (int i = 0; i < TURNS && is_under_way(&r, 0); i++)
 		turn(&r);
 	put(ok(&r, "ioc add", "\"value\":\"203.0.113.1\""));

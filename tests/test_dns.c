@@ -448,6 +448,27 @@ static void a_question_finds_what_covers_its_name(void **state)
 	close_listed(&l);
 }
 
+/* The image says which kinds of names it has at all. */
+static void each_kind_is_found_where_it_is_alone(void **state)
+{
+	(void)state;
+	for (uint8_t match = 0; match < PK_MATCH_COUNT; match++) {
+		struct listed l;
+		uint32_t slot;
+
+		open_listed(&l);
+		slot = list(&l, "evil.example", match);
+		build_base(&l);
+		assert_int_equal(ASK(&l, "\4evil\7example"),
+				 match == PK_MATCH_ONE_LABEL ? 0 : slot);
+		assert_int_equal(ASK(&l, "\1x\4evil\7example"),
+				 match == PK_MATCH_EXACT ? 0 : slot);
+		assert_int_equal(ASK(&l, "\1y\1x\4evil\7example"),
+				 match == PK_MATCH_SUBDOMAINS ? slot : 0);
+		close_listed(&l);
+	}
+}
+
 /* N10, and of other bytes none is a letter. */
 static void a_question_is_found_in_any_case(void **state)
 {
@@ -602,6 +623,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_is_unreadable_and_not_short),
 		cmocka_unit_test(each_reason_has_a_counter_of_its_own),
 		cmocka_unit_test(a_question_finds_what_covers_its_name),
+		cmocka_unit_test(each_kind_is_found_where_it_is_alone),
 		cmocka_unit_test(a_question_is_found_in_any_case),
 		cmocka_unit_test(only_what_may_be_listed_is_deep),
 		cmocka_unit_test(a_question_finds_what_a_slow_reader_finds),
