@@ -391,19 +391,21 @@ PK_INLINE void pk_parse_ports(struct pk_packet *p, const __u8 *h)
 PK_INLINE __u8 pk_check_tcp_options(struct pk_cursor *c, __u32 hlen)
 {
 	__u32 at = 16 + ((20 - hlen) >> 29 & 4); /* 16 or 20 */
-	const __u8 *h = c->pos;
 	__u32 usual;
+	const __u8 *h;
 
 	PK_OPAQUE(at);
-	if (!pk_holds(c, hlen) || at > 20 || !pk_holds(c, at + 4))
+	h = c->pos + (at & 31);
+	if (!pk_holds(c, hlen) || h + 4 > c->end)
 		return PK_PARSE_SHORT_L4;
-	usual = (hlen == 32) & (pk_be32(h + at) == 0x0101080a);
+	usual = (hlen == 32) & (pk_be32(h) == 0x0101080a);
 	usual |= at == 16;
 	PK_OPAQUE(usual);
 	if (usual)
 		return PK_PARSE_OK;
-	return pk_bad_options(h + 20, c->end, hlen - 20) ? PK_PARSE_TCP_OPTION
-							 : PK_PARSE_OK;
+	return pk_bad_options(c->pos + 20, c->end, hlen - 20)
+		       ? PK_PARSE_TCP_OPTION
+		       : PK_PARSE_OK;
 }
 
 /* A first fragment may end behind the ports: they count, the flags do not. */
