@@ -509,7 +509,8 @@ PK_INLINE __u8 pk_parse_next(struct pk_cursor *c, struct pk_decode *d,
 		if (what == PK_NEXT_NONE)
 			return reason;
 	}
-	pk_join(c, d);
+	if (!first) /* so near the front the verifier can tell all paths */
+		pk_join(c, d);
 	if (what == PK_ETH_IPV4)
 		reason = pk_parse_ip4(c, d, first);
 	else if (first || what == PK_ETH_IPV6)
