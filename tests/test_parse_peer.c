@@ -79,24 +79,25 @@ static int compare(uint64_t i, const char *line)
 	uint32_t len = pk_grammar_clean(SEED, i, frame);
 	char src[64], dst[64], text[INET6_ADDRSTRLEN];
 	unsigned proto, a, b, flags;
-	struct pk_packet p;
+	struct pk_decode d;
+	const struct pk_packet *p = &d.packet;
 	int n = sscanf(line, "%63s %63s %u %u %u %u", src, dst, &proto, &a, &b,
 		       &flags);
 
 	if (n < 2)
 		return 0;
-	pk_parse(frame, frame + len, len, &p);
-	assert_true(p.layers & PK_HAS_IP);
-	print_addr(&p.key.src, p.eth_type == PK_ETH_IPV6, text);
+	pk_parse(frame, frame + len, len, &d);
+	assert_true(p->layers & PK_HAS_IP);
+	print_addr(&p->key.src, p->eth_type == PK_ETH_IPV6, text);
 	assert_string_equal(text, src);
-	print_addr(&p.key.dst, p.eth_type == PK_ETH_IPV6, text);
+	print_addr(&p->key.dst, p->eth_type == PK_ETH_IPV6, text);
 	assert_string_equal(text, dst);
-	if (n < 6 || !(p.layers & PK_HAS_PORTS))
+	if (n < 6 || !(p->layers & PK_HAS_PORTS))
 		return 1;
-	assert_int_equal(p.key.proto, proto);
-	assert_int_equal(proto == 1 ? p.icmp_type : p.key.sport, a);
-	assert_int_equal(proto == 1 ? p.icmp_code : p.key.dport, b);
-	assert_int_equal(p.tcp_flags, flags);
+	assert_int_equal(p->key.proto, proto);
+	assert_int_equal(p->key.sport, a);
+	assert_int_equal(proto == 1 ? p->icmp_code : p->key.dport, b);
+	assert_int_equal(p->tcp_flags, flags);
 	return 2;
 }
 

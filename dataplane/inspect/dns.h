@@ -22,7 +22,7 @@ struct pk_dns {
 	uint16_t name_len; /* root byte included; 1: the root */
 	uint8_t response;  /* the QR bit */
 	uint8_t labels;
-	uint8_t reason; /* enum pk_dns_reason */
+	uint8_t reason;			   /* enum pk_dns_reason */
 	uint8_t name[PK_DNS_NAME_MAX + 1]; /* 0 behind name_len */
 };
 
