@@ -161,6 +161,18 @@ $(BUILD)/picket-dpdk: $(call objs,$(DPDK_SRC)) $(LIB)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) -lcmocka $(LIBS)
+# The decoders once more, with a call in each basic block: tests/test_steps.c
+# counts their work.
+STEP_SRC  := $(addprefix dataplane/inspect/,dns.c fragment.c fragments.c fragments_join.c \
+	     fragments_table.c pieces.c flows.c flow_sum.c waiting.c order.c) ioc/image/lookup.c
+STEP_OBJ  := $(patsubst %.c,$(BUILD)/steps/%.o,$(STEP_SRC) tests/test_steps.c)
+$(BUILD)/steps/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(COMMON) -U_FORTIFY_SOURCE -O1 -g -fno-builtin \
+		-fsanitize-coverage=trace-pc -MMD -MP -c $< -o $@
+$(BUILD)/tests/test_steps: $(STEP_OBJ) $(LIB)
+	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $(STEP_OBJ) $(LIB) -lcmocka $(LIBS) \
+		$(addprefix -Wl$(comma)--wrap=,memcpy memmove memset memcmp)
 FUZZFLAGS := -O1 -g -march=x86-64-v2 -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZCC     = $(CLANG) -std=gnu11 -D_GNU_SOURCE= -I. -I$(BUILD) -DPK_VERSION='"$(VERSION)"' $(FUZZFLAGS)
 $(BUILD)/fuzz/obj/%.o: %.c $(SKEL)

@@ -72,6 +72,7 @@ enum {
 	PK_HAS_PAYLOAD = 4, /* payload_off, payload_len */
 	PK_IS_FRAGMENT = 8, /* any fragment but an atomic one */
 	PK_IS_IP6 = 16,	    /* its header is IPv6: tells ::ffff:a.b.c.d apart */
+	PK_BAD_CHECKSUM = 32, /* of hits, where user space could look */
 };
 
 /*
@@ -86,7 +87,7 @@ struct pk_packet {
 	__u16 ip_off;
 	__u16 l4_off;
 	__u16 payload_off;
-	__u16 payload_len; /* bytes the headers promise, at most 65,535 */
+	__u16 payload_len; /* bytes all headers promise, at most 65,535 */
 	__u8 reason;	   /* enum pk_parse_reason */
 	__u8 layers;
 	__u8 vlans; /* tags walked */
@@ -107,12 +108,14 @@ _Static_assert(sizeof(struct pk_packet) == 64, "pk_packet");
 struct pk_decode {
 	struct pk_packet packet;
 	struct pk_flow_key outer[PK_OUTERS];
-	__u32 off;	/* of the header to read next */
-	__u32 left;	/* bytes promised from there on */
-	__u16 next;	/* enum pk_next: what it is */
-	__u8 steps;	/* taken so far */
-	__u8 outer_ip6; /* bit i: the header of outer[i] is IPv6 */
-	__u8 pad[20];
+	__u32 off;	  /* of the header to read next */
+	__u32 left;	  /* bytes promised from there on */
+	__u16 next;	  /* enum pk_next: what it is */
+	__u8 steps;	  /* taken so far */
+	__u8 outer_ip6;	  /* bit i: the header of outer[i] is IPv6 */
+	__u8 last;	  /* enum pk_parse_reason of the last step */
+	__u8 no_checksum; /* the packet is UDP, with a checksum of 0 */
+	__u8 pad[18];
 };
 _Static_assert(sizeof(struct pk_decode) == 256, "pk_decode");
 
@@ -223,6 +226,8 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(hit_packets_dst, "packets whose destination was listed")         \
 	_(hit_packets_outer, "listed ends of the tunnels around packets")  \
 	_(hit_uncounted, "of these, packets of a slot without a counter")  \
+	_(hit_bad_checksum, "hits whose TCP or UDP checksum is wrong")     \
+	_(udp_no_checksum, "UDP datagrams with a checksum of 0")           \
 	_(flow_packets, "packets counted into flow lines")                 \
 	_(flow_bytes, "their IP bytes")                                    \
 	_(flow_lines, "flow lines closed")                                 \
@@ -235,16 +240,19 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(sample_offered, "frames chosen for a closer look")               \
 	_(sample_submitted, "samples handed on")                           \
 	_(sample_ring_full, "samples that found the ring full")            \
+	_(sample_frag_refused, "fragments refused: the ring is half full") \
 	_(sample_unreadable, "samples whose bytes could not be copied")    \
 	_(dns_messages, "DNS messages: UDP and TCP payloads of port 53")   \
 	_(dns_names, "of these, questions read and looked up")             \
 	_(dns_listed, "of these, listed")                                  \
+	_(dns_more_questions, "messages with more questions than one")     \
 	_(dns_deep, "questions with more labels than are looked up here")  \
 	_(dns_short, "messages that end before their question does")       \
 	_(dns_no_question, "messages without a question")                  \
 	_(dns_label_type, "questions with a label of type 0x40 or 0x80")   \
 	_(dns_pointer, "questions with a compression pointer")             \
 	_(dns_name_length, "questions with a name of more than 255 bytes") \
+	_(dns_tcp_split, "TCP segments that end before their question")    \
 	_(dns_tcp_other, "TCP segments that begin with no message")        \
 	_(dns_unreadable, "messages whose bytes could not be read")        \
 	_(no_image, "IP packets that found no indicator image")            \

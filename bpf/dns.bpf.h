@@ -14,11 +14,11 @@
 #include "bpf/view.bpf.h"
 
 /* Read the @len bytes of a payload in @d. Returns enum pk_dns_reason. */
-__noinline int read_question(struct pk_dns_scratch *d, __u32 len, __u32 prefix)
+__noinline int read_question(struct pk_dns_scratch *d, __u32 len, __u32 tcp)
 {
 	if (!d)
 		return PK_DNS_UNREADABLE;
-	return pk_dns_payload(d->msg, len, prefix, &d->question);
+	return pk_dns_payload(d->payload, len, tcp, &d->question);
 }
 
 struct name_loop {
@@ -27,13 +27,22 @@ struct name_loop {
 	struct pk_dns_walk walk;
 };
 
+/* The message in the payload. */
+static __always_inline const __u8 *message(const struct pk_dns_scratch *d)
+{
+	__u32 prefix = d->question.prefix;
+
+	PK_OPAQUE(prefix);
+	return d->payload + (prefix & PK_DNS_PREFIX);
+}
+
 /* A callback: the verifier takes a step once, not once a suffix. */
 static long next_suffix(__u32 i, void *arg)
 {
 	struct name_loop *l = arg;
 
 	(void)i;
-	return !pk_dns_step(&l->v, l->d->msg, &l->d->question, &l->walk);
+	return !pk_dns_step(&l->v, message(l->d), &l->d->question, &l->walk);
 }
 
 /* The slot of the question in @d, which may turn out to be deep. */

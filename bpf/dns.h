@@ -4,15 +4,20 @@
  *
  * A message is what a UDP datagram from or to port 53 carries. Over TCP, it is
  * what a segment of port 53 begins with: two bytes of length (RFC 1035 4.2.2)
- * that leave room for a question, and a header with one question. That finds
- * the first message of a connection and every other that a segment begins
- * with; the rest of the segments are counted (dns_tcp_other) and left to
- * whoever puts streams together. Multicast DNS and LLMNR have other ports.
+ * that leave room for a question, and a header with one question; or such a
+ * header alone, because some send the length in a segment of its own (RFC 7766
+ * 8). That finds the first message of a connection and every other that a
+ * segment begins with. A segment that ends before the question does is counted
+ * (dns_tcp_split), and so are those that begin with no message (dns_tcp_other);
+ * they are left to whoever puts streams together. Multicast DNS and LLMNR have
+ * other ports.
  *
  * Only the header and the first question are read: no server answers more of
- * them. A compression pointer in the first question (RFC 1035 4.1.4) has
- * nothing to point at but the header, so it is a defect, and none is followed.
- * Every message ends in one reason, and each reason is a counter.
+ * them (dns_more_questions). A compression pointer in the first question (RFC
+ * 1035 4.1.4) has nothing decent to point at, but some servers follow it: the
+ * kernel does not, and user space, which gets the message, does (see
+ * dataplane/inspect/dns.h). Every message ends in one reason, and each reason
+ * is a counter.
  *
  * The walk goes from the last label to the first, over at most PK_DNS_LABELS
  * suffixes, and ends at the first one that no indicator has. It finds what
@@ -24,14 +29,15 @@
  * 8 bytes back from a byte of the name, where the header stands; the masks let
  * the verifier see that none goes beyond PK_DNS_ROOM.
  *
- * Standards: RFC 1035 sections 3.1, 4.1.1, 4.1.2, 4.2.2; RFC 4343 (only ASCII
- * letters are folded); RFC 6891 for label types.
+ * Standards: RFC 1035 sections 3.1, 4.1.1, 4.1.2, 4.1.4, 4.2.2; RFC 4343 (only
+ * ASCII letters are folded); RFC 6891 for label types.
  */
 #ifndef PK_BPF_DNS_H
 #define PK_BPF_DNS_H
 
 #include "bpf/abi.h"
 #include "bpf/image.h"
+#include "bpf/tunnel.h"
 
 /* How a message ended: the reason, the counter, why. */
 #define PK_DNS_REASONS(_)                                                      \
@@ -43,6 +49,7 @@
 	_(POINTER, dns_pointer, "compression pointer in the question")         \
 	_(NAME_LENGTH, dns_name_length, "question name longer than 255 bytes") \
 	_(DEEP, dns_deep, "question read, too many labels to look up")         \
+	_(TCP_SPLIT, dns_tcp_split, "segment that ends before the question")   \
 	_(TCP_OTHER, dns_tcp_other, "segment that begins with no message")     \
 	_(UNREADABLE, dns_unreadable, "bytes of it could not be read")
 
@@ -50,7 +57,6 @@
 enum pk_dns_reason { PK_DNS_REASONS(PK_DNS_REASON_ENUM) PK_DNS_REASON_COUNT };
 
 enum {
-	PK_DNS_PORT = 53,
 	PK_DNS_HEADER = 12,
 	PK_DNS_NAME_MAX = 255, /* RFC 1035 2.3.4, root byte included */
 	PK_DNS_TYPE_CLASS = 4,
@@ -64,26 +70,32 @@ enum {
 		       PK_DNS_TYPE_CLASS,
 	/* Bytes behind a message's first one that a masked load may touch. */
 	PK_DNS_AT = 511,
-	PK_DNS_ROOM = PK_DNS_AT + 1 + 8,
+	PK_DNS_ROOM = PK_DNS_PREFIX + PK_DNS_AT + 1 + 8,
 };
 
 /* A question: where its name is. */
 struct pk_question {
-	__u16 name_len; /* root byte included; 1: the root */
+	__u16 name_len; /* in the message; root byte included; 1: the root */
+	__u16 left;	/* bytes of the message that are here */
 	__u8 labels;
 	__u8 reason; /* enum pk_dns_reason */
+	__u8 prefix; /* bytes of the payload in front of the message */
+	__u8 more;   /* QDCOUNT says that others follow it */
+	__u8 cut;    /* it may go on in another segment */
+	__u8 pad[3];
 	/* The length bytes of the labels, counted from the name's first one. */
 	__u8 start[PK_DNS_LABELS_MAX + 1];
 };
 
-/* A message of which a copy was made, with room for what stands before it. */
+enum { PK_DNS_QUESTION_HEAD = 12 }; /* bytes before start[] */
+
+/* A payload of which a copy was made, with room for what stands before it. */
 enum { PK_DNS_FRONT = 8 };
 
 struct pk_dns_scratch {
 	struct pk_question question;
-	__u32 pad;
 	__u8 front[PK_DNS_FRONT];
-	__u8 msg[PK_DNS_ROOM];
+	__u8 payload[PK_DNS_ROOM];
 } __attribute__((aligned(8)));
 
 /* --- where a message is --------------------------------------------------- */
@@ -92,29 +104,22 @@ struct pk_dns_scratch {
 PK_INLINE int pk_is_dns(const struct pk_packet *p)
 {
 	if (!(p->layers & PK_HAS_PAYLOAD) ||
-	    (p->key.sport != PK_DNS_PORT && p->key.dport != PK_DNS_PORT))
+	    (p->key.sport != PK_PORT_DNS && p->key.dport != PK_PORT_DNS))
 		return 0;
 	return p->key.proto == PK_DNS_UDP ||
 	       (p->key.proto == PK_DNS_TCP && p->payload_len);
 }
 
-/* Bytes in front of the message. */
-PK_INLINE __u32 pk_dns_prefix(const struct pk_packet *p)
+PK_INLINE int pk_dns_is_tcp(const struct pk_packet *p)
 {
-	return p->key.proto == PK_DNS_TCP ? PK_DNS_PREFIX : 0;
+	return p->key.proto == PK_DNS_TCP;
 }
 
-/*
- * The bytes from payload_off on that its headers and the frame's length leave,
- * prefix included. Behind the IP length (padding) nothing is looked at.
- */
+/* The bytes of the payload that a frame of @frame_len bytes has. */
 PK_INLINE __u32 pk_dns_bytes(const struct pk_packet *p, __u32 frame_len)
 {
-	__u32 end = p->ip_off + p->bytes, n;
+	__u32 n = frame_len > p->payload_off ? frame_len - p->payload_off : 0;
 
-	if (end > frame_len)
-		end = frame_len;
-	n = end > p->payload_off ? end - p->payload_off : 0;
 	return n < p->payload_len ? n : p->payload_len;
 }
 
@@ -122,7 +127,7 @@ PK_INLINE __u32 pk_dns_bytes(const struct pk_packet *p, __u32 frame_len)
 PK_INLINE __u32 pk_dns_frame_bytes(const struct pk_packet *p,
 				   const struct pk_question *q)
 {
-	return p->payload_off + pk_dns_prefix(p) + PK_DNS_HEADER + q->name_len +
+	return p->payload_off + q->prefix + PK_DNS_HEADER + q->name_len +
 	       PK_DNS_TYPE_CLASS;
 }
 
@@ -135,8 +140,9 @@ PK_INLINE __u32 pk_dns_byte(const __u8 *msg, __u32 at)
 }
 
 /*
- * Walk the labels of a name. Its length decides before the end of the message:
- * both are looked at before a label is stepped over.
+ * Walk the labels of a name, up to its root or to a pointer. Its length decides
+ * before the end of the message: both are looked at before a label is stepped
+ * over.
  */
 PK_INLINE int pk_dns_name(const __u8 *msg, __u32 len, struct pk_question *q)
 {
@@ -146,8 +152,10 @@ PK_INLINE int pk_dns_name(const __u8 *msg, __u32 len, struct pk_question *q)
 		if (at >= len)
 			return PK_DNS_SHORT;
 		n = pk_dns_byte(msg, at);
-		if (n >= PK_DNS_TYPE_BITS)
+		if (n >= PK_DNS_TYPE_BITS) {
+			q->name_len = (__u16)(at + 2 - PK_DNS_HEADER);
 			return PK_DNS_POINTER;
+		}
 		if (n & PK_DNS_TYPE_BITS)
 			return PK_DNS_LABEL_TYPE;
 		if (!n)
@@ -166,63 +174,96 @@ PK_INLINE int pk_dns_name(const __u8 *msg, __u32 len, struct pk_question *q)
 }
 
 /*
- * Read the message of @len bytes at @msg. The reason is returned and kept in
- * @q; the rest of @q is valid (and not 0) when it is PK_DNS_OK.
+ * Read the message of @len bytes at @msg: the reason. name_len is valid when it
+ * is PK_DNS_OK or PK_DNS_POINTER, labels and start[] when it is PK_DNS_OK.
  */
 PK_INLINE int pk_dns_read(const __u8 *msg, __u32 len, struct pk_question *q)
 {
-	int reason = PK_DNS_SHORT;
+	if (len < PK_DNS_HEADER)
+		return PK_DNS_SHORT;
+	q->more = (msg[4] | msg[5] >> 1) != 0;
+	return msg[4] | msg[5] ? pk_dns_name(msg, len, q) : PK_DNS_NO_QUESTION;
+}
 
-	q->labels = 0;
-	q->name_len = 0;
-	if (len >= PK_DNS_HEADER)
-		reason = msg[4] | msg[5] ? pk_dns_name(msg, len, q)
-					 : PK_DNS_NO_QUESTION;
+/* Over TCP @payload has PK_DNS_PREFIX + PK_DNS_HEADER bytes at least. */
+PK_INLINE __u32 pk_dns_said(const __u8 *payload)
+{
+	return (__u32)payload[0] << 8 | payload[1];
+}
+
+/* Has it one question, and its length in front? */
+PK_INLINE int pk_dns_is_start(const __u8 *payload)
+{
+	return (pk_dns_said(payload) > PK_DNS_HEADER + PK_DNS_TYPE_CLASS) &
+	       !payload[6] & (payload[7] == 1);
+}
+
+/* Has it one question, nothing in front, and the operation QUERY? */
+PK_INLINE int pk_dns_is_bare(const __u8 *payload)
+{
+	return !payload[4] & (payload[5] == 1) & !(payload[2] & 0x78);
+}
+
+/* Where the message of a segment of @len bytes is, or why there is none. */
+PK_INLINE int pk_dns_segment(const __u8 *payload, __u32 len,
+			     struct pk_question *q)
+{
+	__u32 start, said;
+
+	q->cut = 1;
+	if (len < PK_DNS_PREFIX + PK_DNS_HEADER)
+		return PK_DNS_TCP_SPLIT;
+	start = (__u32)pk_dns_is_start(payload);
+	if (!start) /* the length came before, so the end is not known */
+		return pk_dns_is_bare(payload) ? PK_DNS_OK : PK_DNS_TCP_OTHER;
+	said = pk_dns_said(payload);
+	q->prefix = PK_DNS_PREFIX;
+	q->left = (__u16)(len - PK_DNS_PREFIX);
+	if (said > q->left)
+		return PK_DNS_OK;
+	q->left = (__u16)said;
+	q->cut = 0;
+	return PK_DNS_OK;
+}
+
+/*
+ * Read a payload of @len bytes, a datagram's or a segment's (@tcp). The reason
+ * is returned and kept in @q; pk_dns_read() says what else is valid. The message
+ * begins q->prefix bytes behind @payload. Between where it is and what it says the
+ * verifier's paths meet: what it knows of them is forgotten in memory.
+ */
+PK_INLINE int pk_dns_payload(const __u8 *payload, __u32 len, int tcp,
+			     struct pk_question *q)
+{
+	int reason = PK_DNS_OK;
+
+	__builtin_memset(q, 0, PK_DNS_QUESTION_HEAD);
+	q->left = (__u16)len;
+	if (tcp)
+		reason = pk_dns_segment(payload, len, q);
+	if (reason == PK_DNS_OK) {
+		__asm__ volatile("" ::: "memory");
+		reason = pk_dns_read(payload + (q->prefix & PK_DNS_PREFIX),
+				     q->left, q);
+		if (reason == PK_DNS_SHORT && q->cut)
+			reason = PK_DNS_TCP_SPLIT;
+	}
 	q->reason = (__u8)reason;
 	return reason;
 }
 
-/*
- * May the segment of @len bytes around @msg begin with a message? The header
- * must be whole.
- */
-PK_INLINE int pk_dns_is_start(const __u8 *msg, __u32 len)
+/* More bytes that are not at hand might have told more. */
+PK_INLINE int pk_dns_cut_reason(int reason)
 {
-	return len >= PK_DNS_PREFIX + PK_DNS_HEADER &&
-	       ((__u32)msg[-2] << 8 | msg[-1]) >
-		       PK_DNS_HEADER + PK_DNS_TYPE_CLASS &&
-	       !msg[4] && msg[5] == 1;
+	return reason == PK_DNS_SHORT || reason == PK_DNS_TCP_SPLIT
+		       ? PK_DNS_UNREADABLE
+		       : reason;
 }
 
-/*
- * Read a payload: @len bytes, of which @prefix stand in front of @msg. As
- * pk_dns_read(), or PK_DNS_TCP_OTHER.
- */
-PK_INLINE int pk_dns_payload(const __u8 *msg, __u32 len, __u32 prefix,
-			     struct pk_question *q)
+/* Can only user space tell what the question asks for? */
+PK_INLINE int pk_dns_is_open(int reason)
 {
-	__u32 said;
-
-	if (!prefix)
-		return pk_dns_read(msg, len, q);
-	if (!pk_dns_is_start(msg, len)) {
-		q->labels = 0;
-		q->name_len = 0;
-		q->reason = PK_DNS_TCP_OTHER;
-		return PK_DNS_TCP_OTHER;
-	}
-	said = (__u32)msg[-2] << 8 | msg[-1];
-	len -= PK_DNS_PREFIX;
-	return pk_dns_read(msg, len < said ? len : said, q);
-}
-
-/* More bytes that are not there might have told more than these @len. */
-PK_INLINE int pk_dns_cut_reason(int reason, __u32 len)
-{
-	if (reason == PK_DNS_SHORT ||
-	    (reason == PK_DNS_TCP_OTHER && len < PK_DNS_PREFIX + PK_DNS_HEADER))
-		return PK_DNS_UNREADABLE;
-	return reason;
+	return reason == PK_DNS_DEEP || reason == PK_DNS_POINTER;
 }
 
 /* --- the name -------------------------------------------------------------- */
@@ -423,14 +464,16 @@ PK_INLINE __u32 pk_dns_find(const struct pk_view *v, const __u8 *msg,
 /* --- counting -------------------------------------------------------------- */
 
 /* The one place where the end of a message is counted. */
-PK_INLINE void pk_dns_count(struct pk_plane_counters *count, int reason)
+PK_INLINE void pk_dns_count(struct pk_plane_counters *count,
+			    const struct pk_question *q)
 {
 	count->dns_messages++;
+	count->dns_more_questions += q->more;
 #define PK_DNS_CASE(name, counter, text) \
 	case PK_DNS_##name:              \
 		count->counter++;        \
 		break;
-	switch (reason) {
+	switch (q->reason) {
 		PK_DNS_REASONS(PK_DNS_CASE)
 	}
 #undef PK_DNS_CASE

@@ -9,9 +9,10 @@
  * again; one that had to go for another is, so a collision reports twice and
  * never hides anything. (Two tags are the same by chance once in 2^64.)
  *
- * Periods are cut from time as ticks are, 16 of them each: 17 s. So the first
- * packet of a flow in a period is reported, however packets are spread over
- * CPUs, and whoever counts periods counts the same for every spread.
+ * Periods are cut from time as ticks are, 16 of them each: 17 s. So each CPU
+ * that sees a flow reports its first packet in a period, the first one of all
+ * among them, and whoever counts periods counts the same however packets are
+ * spread over CPUs.
  */
 #ifndef PK_BPF_OUTER_H
 #define PK_BPF_OUTER_H

@@ -8,8 +8,9 @@
  * for bit. Bytes are read one by one or through pk_be16/pk_be32, never as
  * structs: behind an Ethernet header everything is misaligned.
  *
- * A frame gets exactly one reason, the first defect met, or OK. A defect
- * does not undo what was decoded before it: `layers` says what is valid, so
+ * A frame gets exactly one reason: NONLINEAR if decoding ended for want of
+ * bytes that are there, or else the first defect met, or OK. A defect does not
+ * undo what was decoded before it: `layers` says what is valid, so
  * the addresses of a packet with a broken TCP header still reach the look-up.
  * The packet around stays the packet until one inside it has shown addresses:
  * a tunnel with garbage in it is a packet of its own two ends, with the reason
@@ -126,6 +127,7 @@ PK_INLINE int pk_push_outer(struct pk_decode *d)
 		d->outer_ip6 |= (__u8)(1 << n);
 	__builtin_memset(&p->key, 0, sizeof(p->key));
 	p->layers &= PK_IS_FRAGMENT;
+	d->no_checksum = 0;
 	p->l4_off = p->payload_off = p->payload_len = 0;
 	p->tcp_flags = p->icmp_code = 0;
 	p->depth = (__u8)(n + 1);
@@ -301,8 +303,11 @@ PK_INLINE __u8 pk_parse_ip6(struct pk_cursor *c, struct pk_decode *d, int first)
 		return PK_PARSE_TUNNEL_DEPTH;
 	p->ip_off = (__u16)c->off;
 	payload = pk_be16(h + 4);
-	/* RFC 2675 2: a jumbogram says 0; its end is the end of the frame. */
-	if (payload == 0 && h[6] == PK_PROTO_HOPOPT)
+	/*
+	 * RFC 2675 2: a jumbogram says 0; its end is the end of the frame. So
+	 * does an offloaded segment ("BIG TCP"), with or without the option.
+	 */
+	if (payload == 0 && (h[6] == PK_PROTO_HOPOPT || c->left > 40 + 0xffff))
 		payload = c->left - 40;
 	p->bytes = payload + 40;
 	p->tos = (__u8)(h[0] << 4 | h[1] >> 4);
@@ -369,9 +374,12 @@ PK_INLINE __u8 pk_parse_icmp(struct pk_cursor *c, struct pk_packet *p)
 	return PK_PARSE_OK;
 }
 
+/* Not more than all that is around the packet leaves of it. */
 PK_INLINE void pk_set_payload(struct pk_cursor *c, struct pk_packet *p,
 			      __u32 header, __u32 len)
 {
+	if (len > c->left)
+		len = c->left;
 	p->payload_off = (__u16)(c->off + header);
 	p->payload_len = len - header > 0xffff ? 0xffff : len - header;
 	p->layers |= PK_HAS_PAYLOAD;
@@ -428,8 +436,9 @@ PK_INLINE __u8 pk_parse_tcp(struct pk_cursor *c, struct pk_packet *p)
 }
 
 /* The UDP length of a first fragment speaks of the whole datagram. */
-PK_INLINE __u8 pk_parse_udp(struct pk_cursor *c, struct pk_packet *p)
+PK_INLINE __u8 pk_parse_udp(struct pk_cursor *c, struct pk_decode *d)
 {
+	struct pk_packet *p = &d->packet;
 	const __u8 *h = c->pos;
 	__u32 len;
 
@@ -438,6 +447,7 @@ PK_INLINE __u8 pk_parse_udp(struct pk_cursor *c, struct pk_packet *p)
 	pk_parse_ports(p, h);
 	if (!pk_holds(c, 8))
 		return PK_PARSE_SHORT_L4;
+	d->no_checksum = !(h[6] | h[7]);
 	len = pk_be16(h + 4);
 	if (len < 8)
 		return PK_PARSE_UDP_LENGTH;
@@ -479,7 +489,7 @@ PK_INLINE __u8 pk_parse_l4(struct pk_cursor *c, struct pk_decode *d)
 	if (proto == PK_PROTO_TCP)
 		return pk_parse_tcp(c, p);
 	if (proto == PK_PROTO_UDP) {
-		reason = pk_parse_udp(c, p);
+		reason = pk_parse_udp(c, d);
 		pk_enter_udp(c, d);
 		return reason;
 	}
@@ -525,8 +535,8 @@ PK_INLINE __u8 pk_parse_next(struct pk_cursor *c, struct pk_decode *d,
 
 #define PK_PARSE_BIT(name) (1ULL << PK_PARSE_##name)
 
-/* More bytes that are there, but not readable, might have told more. */
-PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
+/* Did the last step end where more bytes, there but not readable, follow? */
+PK_INLINE int pk_is_cut(__u8 last, __u32 readable, __u32 frame_len)
 {
 	const __u64 shorts =
 		PK_PARSE_BIT(SHORT_ETH) | PK_PARSE_BIT(SHORT_VLAN) |
@@ -537,10 +547,8 @@ PK_INLINE __u8 pk_cut_reason(__u8 reason, __u32 readable, __u32 frame_len)
 		PK_PARSE_BIT(SHORT_GENEVE) | PK_PARSE_BIT(SHORT_GTP) |
 		PK_PARSE_BIT(SHORT_TEREDO);
 
-	if (reason != PK_PARSE_OK && shorts >> (reason & 63) & 1 &&
-	    readable < frame_len && readable < PK_VISIBLE_BYTES)
-		return PK_PARSE_NONLINEAR;
-	return reason;
+	return last != PK_PARSE_OK && shorts >> (last & 63) & 1 &&
+	       readable < frame_len && readable < PK_VISIBLE_BYTES;
 }
 
 /*
@@ -561,6 +569,8 @@ PK_INLINE void pk_parse_begin(struct pk_decode *d, __u32 frame_len)
 	d->next = PK_NEXT_ETH;
 	d->steps = 0;
 	d->outer_ip6 = 0;
+	d->last = PK_PARSE_OK;
+	d->no_checksum = 0;
 }
 
 PK_INLINE void pk_parse_first(const void *data, const void *end,
@@ -569,7 +579,8 @@ PK_INLINE void pk_parse_first(const void *data, const void *end,
 	struct pk_cursor c = pk_cursor_at(data, end, 0, d->left);
 
 	d->next = PK_NEXT_NONE;
-	pk_defect(&d->packet, pk_parse_next(&c, d, PK_NEXT_ETH, 1));
+	d->last = pk_parse_next(&c, d, PK_NEXT_ETH, 1);
+	pk_defect(&d->packet, d->last);
 	if (d->next == PK_NEXT_NONE)
 		return;
 	d->off = c.off;
@@ -589,7 +600,8 @@ PK_INLINE void pk_parse_step(const void *data, const void *end,
 	if (off > PK_VISIBLE_BYTES)
 		return;
 	c = pk_cursor_at(data, end, off, d->left);
-	pk_defect(&d->packet, pk_parse_next(&c, d, what, 0));
+	d->last = pk_parse_next(&c, d, what, 0);
+	pk_defect(&d->packet, d->last);
 	if (d->next == PK_NEXT_NONE)
 		return;
 	d->off = c.off;
@@ -614,7 +626,8 @@ PK_INLINE __u8 pk_parse_end(struct pk_decode *d, __u32 readable,
 {
 	struct pk_packet *p = &d->packet;
 
-	p->reason = pk_cut_reason(p->reason, readable, frame_len);
+	if (pk_is_cut(d->last, readable, frame_len))
+		p->reason = PK_PARSE_NONLINEAR;
 	return p->reason;
 }
 

@@ -127,7 +127,7 @@ static __always_inline long load_bytes(struct frame *f, __u32 off, void *to,
 	return bpf_skb_load_bytes(f->ctx, off, to, len);
 }
 
-/* Copy the head of the frame into the CPU's scratch, then into the ring. */
+/* Send what the CPU's scratch holds: an event and @caplen bytes of a frame. */
 static __noinline long send_sample(struct pk_cpu_state *state, void *ring,
 				   __u32 caplen)
 {
@@ -151,6 +151,18 @@ static __always_inline __u32 sample_bytes(const struct frame *f, __u8 why)
 	return f->len < most ? f->len : most;
 }
 
+/*
+ * Anybody can send fragments, and their samples are long: half of the ring is
+ * kept from them. In replay the ring is emptied between frames.
+ */
+static __always_inline int is_refused(void *ring, __u8 why)
+{
+	if (why != PK_SAMPLE_FRAGMENT || pk_replay)
+		return 0;
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >
+	       bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 2;
+}
+
 /* Hand the frame itself to user space; @slot and @generation of its name. */
 static __always_inline void sample(struct frame *f, __u8 why, __u32 slot,
 				   __u64 generation)
@@ -161,6 +173,10 @@ static __always_inline void sample(struct frame *f, __u8 why, __u32 slot,
 	__u32 caplen = sample_bytes(f, why), last = caplen - 1;
 
 	f->count->sample_offered++;
+	if (ring && is_refused(ring, why)) {
+		f->count->sample_frag_refused++;
+		return;
+	}
 	/* A bound that the verifier of 6.1 sees: `caplen > 0` is none to it. */
 	PK_OPAQUE(last);
 	if (last >= PK_SAMPLE_BYTES ||
@@ -347,40 +363,40 @@ static __always_inline void look_up_outers(struct frame *f)
 static __always_inline int take_question(struct frame *f)
 {
 	struct pk_dns_scratch *d = &f->state->dns;
-	__u32 prefix = pk_dns_prefix(f->packet);
 	__u32 len = pk_dns_bytes(f->packet, f->len), last;
 
 	if (len > PK_DNS_BYTES)
 		len = PK_DNS_BYTES;
 	last = len - 1;
 	PK_OPAQUE(last);
-	if (len && (last >= PK_DNS_BYTES ||
-		    load_bytes(f, f->packet->payload_off,
-			       d->front + PK_DNS_FRONT - prefix, last + 1)))
+	if (len &&
+	    (last >= PK_DNS_BYTES ||
+	     load_bytes(f, f->packet->payload_off, d->payload, last + 1))) {
+		d->question.reason = PK_DNS_UNREADABLE;
+		d->question.more = 0;
 		return PK_DNS_UNREADABLE;
-	return read_question(d, len, prefix);
+	}
+	return read_question(d, len, pk_dns_is_tcp(f->packet));
 }
 
 /*
- * A listed question goes to user space as an alert; one that is too deep to be
- * judged here goes as any other sample. The rest stay.
+ * A listed question goes to user space as an alert; one that cannot be judged
+ * here goes as any other sample. The rest stay.
  */
 static __always_inline void judge_dns(struct frame *f)
 {
+	const struct pk_question *q = &f->state->dns.question;
 	__u32 slot = PK_NO_SLOT;
-	int reason = take_question(f);
 
-	if (reason == PK_DNS_OK) {
+	if (take_question(f) == PK_DNS_OK)
 		slot = find_question(&f->state->dns, f->state->word);
-		reason = f->state->dns.question.reason;
-	}
-	pk_dns_count(f->count, reason);
+	pk_dns_count(f->count, q);
 	if (slot) {
 		f->count->dns_listed++;
 		count_slot_by(f, slot, 1); /* one question, however sent */
 		sample(f, PK_SAMPLE_NAME, slot,
 		       pk_word_generation(f->state->word));
-	} else if (reason == PK_DNS_DEEP) {
+	} else if (pk_dns_is_open(q->reason)) {
 		sample(f, PK_SAMPLE_DEEP, PK_NO_SLOT, 0);
 	}
 }
@@ -475,6 +491,7 @@ static __always_inline void take(struct frame *f, int reason)
 	struct pk_packet *p = f->packet;
 
 	pk_count_reason(f->count, (__u8)reason);
+	f->count->udp_no_checksum += f->state->decode.no_checksum;
 	if (!(p->layers & PK_HAS_IP))
 		return;
 	p->key.direction = f->direction;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "bpf/cursor.h"
 #include "dataplane/record.h"
 
 enum { FIELD_NAME = 48 };
@@ -52,12 +53,13 @@ static const struct identity identities[] = {
 	{ "hits offered", "hit_offered", "hit_submitted + hit_ring_full",
 	  ON_ALL, EXACT },
 	{ "samples offered", "sample_offered",
-	  "sample_submitted + sample_ring_full + sample_unreadable", ON_ALL,
-	  EXACT },
+	  "sample_submitted + sample_ring_full + sample_frag_refused + "
+	  "sample_unreadable",
+	  ON_ALL, EXACT },
 	{ "DNS messages", "dns_messages",
 	  "dns_names + dns_deep + dns_short + dns_no_question + "
-	  "dns_label_type + dns_pointer + dns_name_length + dns_tcp_other + "
-	  "dns_unreadable",
+	  "dns_label_type + dns_pointer + dns_name_length + dns_tcp_split + "
+	  "dns_tcp_other + dns_unreadable",
 	  ON_ALL, EXACT },
 	{ "flow lines", "flow_lines", "flow_out_lines + flow_lost_lines",
 	  ON_ALL, EXACT },
@@ -94,7 +96,7 @@ static const struct identity identities[] = {
 	{ "fragments", "frag_in",
 	  "frag_used + frag_duplicate + frag_expired + frag_evicted + "
 	  "frag_dropped + frag_oversize + frag_quota + frag_cut + "
-	  "frag_length + frag_resident",
+	  "frag_long + frag_checksum + frag_length + frag_resident",
 	  ON_ALL, EXACT },
 	{ "records made", "records_offered",
 	  "hits_in + names_given + names_found + frag_hits + flows_out", ON_ALL,
@@ -145,6 +147,11 @@ static const struct identity identities[] = {
 	  "threat.opened + threat.updates + threat.closed_quiet + "
 	  "threat.closed_early + threat.closed_end",
 	  0, EXACT },
+	{ "threats out", "threat.told", "told_out", 0, EXACT },
+	{ "journal", "journal_offered",
+	  "journal_refused + journal_committed + journal_dropped + "
+	  "journal_waiting",
+	  0, EXACT },
 	{ "bus", "bus_offered", "bus_published + bus_refused", 0, EXACT },
 	{ "connections", "control_connections", "control_closed + control_open",
 	  0, EXACT },
@@ -156,14 +163,25 @@ enum { IDENTITIES = sizeof(identities) / sizeof(identities[0]) };
 _Static_assert((int)IDENTITIES <= (int)PK_AUDIT_IDENTITIES,
 	       "PK_AUDIT_IDENTITIES");
 
-/* The counters of what was lost, in order of the way of a frame. */
+/* The counters of what was lost, or not seen whole, on the way of a frame. */
 static const char *const plane_losses[] = { "nic_missed",
 					    "nic_errors",
 					    "nic_nombuf",
 					    "socket_drops",
 					    "gap_frames",
+					    "reason.VLAN_DEPTH",
+					    "reason.MPLS_DEPTH",
+					    "reason.EXT_DEPTH",
+					    "reason.GTP_EXT_DEPTH",
+					    "reason.TUNNEL_DEPTH",
+					    "reason.NONLINEAR",
+					    "dns_pointer",
+					    "dns_tcp_split",
+					    "dns_tcp_other",
+					    "dns_unreadable",
 					    "hit_ring_full",
 					    "sample_ring_full",
+					    "sample_frag_refused",
 					    "sample_unreadable",
 					    "flow_lost_lines",
 					    "flow_lost_packets",
@@ -176,15 +194,22 @@ static const char *const plane_losses[] = { "nic_missed",
 					    "events_bad",
 					    "frag_evicted",
 					    "frag_quota",
+					    "frag_displaced",
+					    "frag_dropped",
+					    "frag_oversize",
 					    "frag_cut",
+					    "frag_long",
+					    "frag_length",
 					    "records_ring_full",
 					    "lost_packets",
 					    "read_bad",
 					    "read_lost",
 					    NULL };
 static const char *const sensor_losses[] = {
-	"pipeline.no_window", "window.displaced", "window.forgotten",
-	"threat.no_memory",   "bus_refused",	  NULL
+	"pipeline.no_window", "window.displaced",
+	"window.forgotten",   "threat.no_memory",
+	"journal_refused",    "journal_dropped",
+	"bus_refused",	      NULL
 };
 
 /* --- counters by name ----------------------------------------------------- */
@@ -214,6 +239,15 @@ static const struct field plane_fields[] = {
 			PK_REASONS_MAX },
 	{ NULL, 0, 0 },
 };
+
+/* Each of them, for who wants one; together they are "reasons" above. */
+#define REASON_FIELD(name, text)                            \
+	{ #name,                                            \
+	  offsetof(struct pk_audit_plane, workers.reason) + \
+		  PK_PARSE_##name * sizeof(uint64_t),       \
+	  1 },
+static const struct field reason_fields[] = { PK_PARSE_REASONS(REASON_FIELD){
+	NULL, 0, 0 } };
 
 #define OWN_FIELD(name, text) FIELD(struct pk_audit_sensor, name, name)
 static const struct field own_fields[] = { PK_AUDIT_SENSOR(OWN_FIELD){ NULL, 0,
@@ -499,7 +533,9 @@ uint32_t pk_audit_losses(const struct pk_audit *a, struct pk_audit_loss *out)
 
 	for (uint32_t i = 0; i < a->planes; i++) {
 		const struct space spaces[] = {
-			{ "", plane_fields, &a->plane[i] }, { NULL, NULL, NULL }
+			{ "", plane_fields, &a->plane[i] },
+			{ "reason.", reason_fields, &a->plane[i] },
+			{ NULL, NULL, NULL }
 		};
 
 		n += add_losses(plane_losses, spaces, a->plane[i].name,
@@ -540,6 +576,13 @@ void pk_audit_settle(struct pk_audit *a, const struct pk_audit_result *results,
 	}
 }
 
+/* What becomes of fragments when their time is over. */
+static void forget_fragments(struct pk_stage_counters *s)
+{
+	s->frag_used = s->frag_expired = s->frag_oversize = 0;
+	s->frag_resident = s->frag_runs = 0;
+}
+
 /* The control socket and the bus move by asking; they keep nobody waiting. */
 int pk_audit_moved(const struct pk_audit *a, const struct pk_audit *b)
 {
@@ -552,8 +595,8 @@ int pk_audit_moved(const struct pk_audit *a, const struct pk_audit *b)
 
 		/* these move by themselves while nothing happens */
 		x.workers.sweeps = y.workers.sweeps = 0;
-		x.stage.frag_expired = y.stage.frag_expired = 0;
-		x.stage.frag_resident = y.stage.frag_resident = 0;
+		forget_fragments(&x.stage);
+		forget_fragments(&y.stage);
 		x.known.read = y.known.read = 0;
 		x.known.read_marks = y.known.read_marks = 0;
 		if (memcmp(&x.workers, &y.workers, sizeof(x.workers)) ||
@@ -568,7 +611,8 @@ static uint64_t fragments_ended(const struct pk_stage_counters *s)
 {
 	return s->frag_used + s->frag_duplicate + s->frag_expired +
 	       s->frag_evicted + s->frag_dropped + s->frag_oversize +
-	       s->frag_quota + s->frag_cut + s->frag_length;
+	       s->frag_quota + s->frag_cut + s->frag_long + s->frag_checksum +
+	       s->frag_length;
 }
 
 void pk_audit_bury(struct pk_audit_plane *p)

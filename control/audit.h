@@ -90,6 +90,12 @@ struct pk_audit_plane {
 	_(kernel_hits, "sum of the kernel's counters by indicator") \
 	_(user_hits, "sum of the planes' counters by indicator")    \
 	_(merged, "records released by the merge")                  \
+	_(told_out, "messages of threats journaled or printed")     \
+	_(journal_offered, "messages offered to the journal")       \
+	_(journal_refused, "of these, refused")                     \
+	_(journal_committed, "of these, written to disk")           \
+	_(journal_dropped, "of these, told but not kept")           \
+	_(journal_waiting, "of these, in memory")                   \
 	_(bus_offered, "messages offered to the bus")               \
 	_(bus_published, "of these, published")                     \
 	_(bus_refused, "of these, refused")                         \
@@ -135,7 +141,7 @@ struct pk_audit_loss {
 	uint64_t count; /* never 0 */
 };
 
-enum { PK_AUDIT_LOSSES = 32 }; /* at most, of a plane or the sensor */
+enum { PK_AUDIT_LOSSES = 48 }; /* at most, of a plane or the sensor */
 
 /* How many results a snapshot of @planes planes gives at most. */
 uint32_t pk_audit_size(uint32_t planes);

@@ -217,38 +217,61 @@ static int send_frames(struct pk_bus *b, const char *topic,
 	return 0;
 }
 
+static int publish(struct pk_bus *b, const struct pk_bus_item *item)
+{
+	char topic[PK_BUS_TOPIC_MAX];
+	struct pk_bus_header h;
+	int err = make_topic(topic, item->class, item->subject);
+
+	if (err < 0)
+		return err;
+	if (!item->len || item->len > PK_BUS_MESSAGE_MAX)
+		return -EINVAL;
+	h = (struct pk_bus_header){
+		.schema = PK_BUS_SCHEMA,
+		.class = (uint16_t)item->class,
+		.sensor = b->sensor_hash,
+		.epoch = b->epoch,
+		.sequence =
+			item->number ? item->number : b->last[item->class] + 1,
+		.time_ns = item->time_ns,
+	};
+	err = send_frames(b, topic, &h, item->json, item->len);
+	if (!err)
+		b->last[item->class] = h.sequence;
+	return err;
+}
+
+int pk_bus_publish_item(struct pk_bus *b, const struct pk_bus_item *item)
+{
+	int err = publish(b, item);
+
+	b->counters.offered++;
+	if (err) {
+		if (item->number && item->class < PK_BUS_CLASS_COUNT)
+			b->last[item->class] = item->number;
+		b->counters.refused++;
+		return err;
+	}
+	b->counters.published++;
+	b->counters.bytes += item->len;
+	return 0;
+}
+
 int pk_bus_publish(struct pk_bus *b, enum pk_bus_class class,
 		   const char *subject, uint64_t time_ns, const char *json,
 		   size_t len)
 {
-	char topic[PK_BUS_TOPIC_MAX];
-	struct pk_bus_header h;
-	int err;
-
-	b->counters.offered++;
-	err = make_topic(topic, class, subject);
-	if (err >= 0 && (!len || len > PK_BUS_MESSAGE_MAX))
-		err = -EINVAL;
-	if (err < 0)
-		goto refused;
-	h = (struct pk_bus_header){
-		.schema = PK_BUS_SCHEMA,
-		.class = (uint16_t) class,
-		.sensor = b->sensor_hash,
-		.epoch = b->epoch,
-		.sequence = b->last[class] + 1,
-		.time_ns = time_ns,
+	const struct pk_bus_item item = {
+		class, 0, subject, time_ns, json, len
 	};
-	err = send_frames(b, topic, &h, json, len);
-	if (err)
-		goto refused;
-	b->last[class]++;
-	b->counters.published++;
-	b->counters.bytes += len;
-	return 0;
-refused:
-	b->counters.refused++;
-	return err;
+
+	return pk_bus_publish_item(b, &item);
+}
+
+void pk_bus_start_at(struct pk_bus *b, enum pk_bus_class class, uint64_t number)
+{
+	b->last[class] = number;
 }
 
 void pk_bus_tick(struct pk_bus *b, uint64_t now_ns)

@@ -10,9 +10,10 @@
  *
  * A topic ends in a slash, because a subscription is a prefix. PUB loses
  * without a word when a subscriber is slow, or before it has joined. So every
- * class of messages is numbered from 1 in each epoch, and a heartbeat each
- * second carries the latest numbers: a subscriber of a whole class can tell
- * exactly how many it has missed, at the tail too.
+ * class of messages is numbered, from 1 on in each epoch or, of journaled
+ * classes, in the life of the journal; and a heartbeat each second carries the
+ * latest numbers: a subscriber of a whole class can tell exactly how many it
+ * has missed, at the tail too.
  *
  * Endpoints: ipc:// (a path; the socket gets mode 0660) and tcp:// on
  * loopback. Anything else is refused with a sentence: the bus has no
@@ -51,6 +52,12 @@ enum {
 #define PK_BUS_CLASS_ENUM(name, word) PK_BUS_##name,
 enum pk_bus_class { PK_BUS_CLASSES(PK_BUS_CLASS_ENUM) PK_BUS_CLASS_COUNT };
 
+/* Numbers of these go on over restarts, and the journal has them. */
+static inline int pk_bus_journaled(int class)
+{
+	return class == PK_BUS_THREAT;
+}
+
 struct pk_bus_header {
 	uint16_t schema;
 	uint16_t class;	 /* enum pk_bus_class */
@@ -88,6 +95,26 @@ struct pk_bus;
  */
 int pk_bus_new(struct pk_bus **out, const struct pk_bus_conf *conf);
 void pk_bus_free(struct pk_bus *b); /* NULL is a no-op; waits LINGER at most */
+
+/* A message with a number of its own, from a journal. */
+struct pk_bus_item {
+	enum pk_bus_class class;
+	uint64_t number;     /* 0: the class's next */
+	const char *subject; /* as in pk_bus_publish() */
+	uint64_t time_ns;
+	const char *json;
+	size_t len;
+};
+
+/*
+ * The latest number of @class was @number, in an epoch before this one: its
+ * numbers go on. Before the first message.
+ */
+void pk_bus_start_at(struct pk_bus *b, enum pk_bus_class class,
+		     uint64_t number);
+
+/* As pk_bus_publish(). The number is used up, also when it was refused. */
+int pk_bus_publish_item(struct pk_bus *b, const struct pk_bus_item *item);
 
 /*
  * Publish @len bytes of JSON. @subject is the third word of the topic

@@ -24,6 +24,7 @@ struct heard {
 	uint64_t epoch;
 	uint64_t last[PK_BUS_CLASS_COUNT];
 	uint8_t known[PK_BUS_CLASS_COUNT]; /* last[] is a starting point */
+	uint8_t anew[PK_BUS_CLASS_COUNT];  /* last[] is of the epoch before */
 };
 
 struct pk_bus_sub {
@@ -200,14 +201,22 @@ static struct heard *hear(struct pk_bus_sub *s, const struct pk_bus_header *h)
 	return NULL;
 }
 
-/* A sensor that began anew counts from 1, and we were listening. */
+/*
+ * A sensor that began anew counts from 1, and we were listening; what it
+ * journals goes on.
+ */
 static void follow_epoch(struct heard *e, uint64_t epoch)
 {
 	if (e->epoch == epoch)
 		return;
 	e->epoch = epoch;
-	memset(e->last, 0, sizeof(e->last));
-	memset(e->known, 1, sizeof(e->known));
+	for (int i = 0; i < PK_BUS_CLASS_COUNT; i++) {
+		e->anew[i] = pk_bus_journaled(i);
+		if (e->anew[i])
+			continue;
+		e->last[i] = 0;
+		e->known[i] = 1;
+	}
 }
 
 /* The latest message of @class has number @last: how many did we miss? */
@@ -215,6 +224,9 @@ static uint64_t catch_up(struct heard *e, int class, uint64_t last)
 {
 	uint64_t missed = 0;
 
+	if (e->anew[class] && last < e->last[class])
+		e->last[class] = 0; /* its journal is another one */
+	e->anew[class] = 0;
 	if (e->known[class] && last > e->last[class])
 		missed = last - e->last[class];
 	if (!e->known[class] || last > e->last[class])

@@ -11,6 +11,7 @@
 
 #include "control/bus.h"
 #include "control/config_read.h"
+#include "control/journal/journal.h"
 #include "control/jsonc.h"
 #include "dataplane/stats.h"
 #include "ioc/feed/feed.h"
@@ -56,6 +57,13 @@ static const struct pk_key flow_keys[] = {
 static const struct pk_key bus_keys[] = {
 	LIST("endpoints", endpoint, endpoints, PK_CONFIG_ENDPOINTS,
 	     .check = pk_check_endpoint),
+	END
+};
+
+static const struct pk_key journal_keys[] = {
+	KEY("bytes", NUMBER64, pk_config, journal_bytes,
+	    .min = 64 << 20, .max = 1ULL << 40),
+	KEY("sync", TEXT, pk_config, journal_sync, .check = pk_check_sync),
 	END
 };
 
@@ -144,6 +152,7 @@ static const struct pk_key top_keys[] = {
 	KEY("flow", OBJECT, pk_config, flow, .keys = flow_keys),
 	SECTION("bus", bus_keys),
 	SECTION("control", control_keys),
+	SECTION("journal", journal_keys),
 	LIST("interfaces", interface, interfaces, PK_CONFIG_INTERFACES,
 	     .keys = interface_keys),
 	LIST("ports", port, ports, PK_CONFIG_PORTS, .keys = port_keys),
@@ -282,6 +291,8 @@ static void set_defaults(struct pk_config *c)
 {
 	c->log_level = PK_LOG_INFO;
 	c->upload_bytes = 1ULL << 30;
+	c->journal_bytes = PK_JOURNAL_BYTES;
+	strcpy(c->journal_sync, "second");
 	c->flow = (struct pk_config_flow){ .idle_s = 15,
 					   .active_s = 60,
 					   .syn_s = 5,

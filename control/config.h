@@ -119,8 +119,10 @@ struct pk_config {
 	char libexec_dir[PK_CONFIG_TEXT]; /* where the planes' programs are */
 	union pk_addr observer;		  /* all zero: not configured */
 	enum pk_log_level log_level;
-	bool keep;	       /* leave programs attached at the end */
-	uint64_t upload_bytes; /* the longest upload on the control socket */
+	bool keep;		/* leave programs attached at the end */
+	uint64_t upload_bytes;	/* the longest upload on the control socket */
+	uint64_t journal_bytes; /* of all files of the journal, about */
+	char journal_sync[8];	/* a word of PK_SYNC_POLICIES */
 	struct pk_config_flow flow;
 	struct pk_config_guard guard;
 

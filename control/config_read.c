@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/config.h"
+#include "control/journal/journal.h"
 #include "control/near.h"
 #include "control/launcher/spec.h"
 #include "ioc/feed/feed.h"
@@ -152,6 +153,11 @@ const char *pk_check_action(const char *text)
 {
 	return pk_action_find(text) >= 0 ? NULL
 					 : "alert, watch, capture or block";
+}
+
+const char *pk_check_sync(const char *text)
+{
+	return pk_sync_find(text) >= 0 ? NULL : "never, second or turn";
 }
 
 const char *pk_check_network(const char *text)

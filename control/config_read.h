@@ -66,6 +66,7 @@ const char *pk_check_class(const char *text);
 const char *pk_check_severity(const char *text);
 const char *pk_check_tlp(const char *text);
 const char *pk_check_action(const char *text);
+const char *pk_check_sync(const char *text);
 const char *pk_check_network(const char *text);
 const char *pk_check_path(const char *text);
 const char *pk_check_vdev(const char *text);

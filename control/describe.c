@@ -117,36 +117,44 @@ static int covers(const struct pk_describe *d, uint32_t slot,
 	return *seen->name && pk_store_covers(d->store, slot, seen->name);
 }
 
-/* Has all that feeds say of it ended? Of a dead one, what was said last. */
-static int has_ended(const struct pk_describe *d, uint32_t slot,
-		     const struct pk_indicator *ind,
-		     const struct pk_threat_seen *seen)
+static int is_valid(const struct pk_describe *d, const struct pk_meta *m,
+		    uint64_t at)
+{
+	if (m->valid_until && m->valid_until <= at)
+		return 0;
+	return !d->begins || !at || m->valid_from <= at;
+}
+
+/* Is nothing that feeds say of it valid? Of a dead one, what was said last. */
+static int is_void(const struct pk_describe *d, uint32_t slot,
+		   const struct pk_indicator *ind,
+		   const struct pk_threat_seen *seen)
 {
 	uint64_t at = seen->at_ns / 1000000000;
 	uint16_t feeds[PK_THREAT_FEEDS];
 	unsigned n = pk_store_feeds(d->store, slot, feeds, PK_THREAT_FEEDS);
 	struct pk_meta m = ind->meta;
 
-	if (!m.valid_until || m.valid_until > at)
+	if (is_valid(d, &m, at))
 		return 0;
 	for (unsigned i = 0; i < n && i < PK_THREAT_FEEDS; i++)
 		if (!pk_store_meta(d->store, slot, feeds[i], &m) &&
-		    (!m.valid_until || m.valid_until > at))
+		    is_valid(d, &m, at))
 			return 0;
 	return n <= PK_THREAT_FEEDS; /* the rest may say otherwise */
 }
 
-/* Keep those that have not ended. */
-static unsigned drop_ended(const struct pk_describe *d,
-			   const struct pk_threat_seen *seen, uint32_t *slots,
-			   unsigned n)
+/* Keep those that are valid. */
+static unsigned drop_void(const struct pk_describe *d,
+			  const struct pk_threat_seen *seen, uint32_t *slots,
+			  unsigned n)
 {
 	struct pk_indicator ind;
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		if (!pk_store_get(d->store, slots[i], &ind) &&
-		    !has_ended(d, slots[i], &ind, seen))
+		    !is_void(d, slots[i], &ind, seen))
 			slots[kept++] = slots[i];
 	return kept;
 }
@@ -159,15 +167,15 @@ static int describe_own(const struct pk_describe *d,
 	struct pk_indicator ind, value;
 	int known = seen->slot && !pk_store_get(d->store, seen->slot, &ind);
 	int hit = known && covers(d, seen->slot, &ind, seen);
-	int ended = hit && has_ended(d, seen->slot, &ind, seen);
+	int none = hit && is_void(d, seen->slot, &ind, seen);
 	unsigned n = 0, all = 0;
 
 	if (!set_seen(&value, seen))
 		all = pk_store_cover(d->store, &value, slots, PK_STORE_COVERS);
-	n = drop_ended(d, seen, slots, all);
-	hit = hit && !ended;
+	n = drop_void(d, seen, slots, all);
+	hit = hit && !none;
 	if (!hit && !n)
-		return ended || all ? -ETIME : known ? -ESTALE : -ENOENT;
+		return none || all ? -ETIME : known ? -ESTALE : -ENOENT;
 	if (!hit && pk_store_get(d->store, slots[0], &ind))
 		return -ENOENT;
 	memset(out, 0, sizeof(*out));

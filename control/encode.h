@@ -10,7 +10,7 @@
  * are hexadecimal text, because JSON numbers lose bits in some readers.
  *
  * All functions write a NUL-terminated text to @out and return its length,
- * or -ENOSPC when @size does not hold it, or -ENOMEM.
+ * or -ENOSPC when @size does not hold it.
  */
 #ifndef PK_CONTROL_ENCODE_H
 #define PK_CONTROL_ENCODE_H

@@ -48,6 +48,7 @@ struct session {
 	int source;
 	int records;
 	int audit;
+	uint64_t printed; /* messages of threats */
 	char text[PK_ENCODE_MAX];
 };
 
@@ -93,7 +94,7 @@ static int indicator_of(void *arg, const struct pk_threat_seen *seen,
 			struct pk_threat_indicator *out)
 {
 	struct session *s = arg;
-	struct pk_describe how = { s->ioc.store, feed_name, s };
+	struct pk_describe how = { s->ioc.store, feed_name, s, 0 };
 
 	return pk_describe(&how, seen, out);
 }
@@ -104,8 +105,10 @@ static void on_threat(void *arg, const struct pk_threat *threat)
 {
 	struct session *s = arg;
 
-	if (pk_encode_threat(threat, s->text, sizeof(s->text)) > 0)
-		puts(s->text);
+	if (pk_encode_threat(threat, s->text, sizeof(s->text)) <= 0)
+		return;
+	puts(s->text);
+	s->printed++;
 }
 
 static void on_record(struct session *s, const struct pk_record *record)
@@ -135,6 +138,7 @@ static void fill_sensor(struct session *s, struct pk_audit *a)
 	uint64_t hits = 0;
 
 	pk_pipeline_stats(s->pipeline, &a->sensor.pipeline);
+	a->sensor.told_out = s->printed;
 	a->sensor.merged = a->plane->known.read_records;
 	for (uint32_t slot = pk_store_next(s->ioc.store, 0); slot;
 	     slot = pk_store_next(s->ioc.store, slot))

@@ -3,20 +3,56 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpf/abi.h"
+#include "bpf/embedded.h"
+#include "control/threat.h"
+#include "dataplane/record.h"
+
+/* @width decimal digits of @n. */
+static char *put_digits(char *out, unsigned n, unsigned width)
+{
+	for (unsigned i = width; i--; n /= 10)
+		out[i] = (char)('0' + n % 10);
+	return out + width;
+}
+
+/* Year, month and day of the proleptic Gregorian calendar, from 1970 on. */
+static char *put_date(char *out, uint64_t days)
+{
+	/* Counted from 1 March 0000: leap days end their years. */
+	uint64_t era = (days + 719468) / 146097;
+	unsigned day = (unsigned)((days + 719468) % 146097);
+	unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	unsigned month;
+
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	month = month < 10 ? month + 3 : month - 9;
+	out = put_digits(out, (unsigned)(era * 400 + year + (month <= 2)), 4);
+	*out++ = '-';
+	out = put_digits(out, month, 2);
+	*out++ = '-';
+	return put_digits(out, day + 1, 2);
+}
 
 void pk_text_time(uint64_t ns, char out[PK_TEXT_TIME])
 {
-	time_t seconds = (time_t)(ns / 1000000000);
-	unsigned micros = (unsigned)(ns % 1000000000 / 1000);
-	struct tm tm;
-	size_t n;
+	uint64_t seconds = ns / 1000000000;
+	unsigned second = (unsigned)(seconds % 86400);
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(out, PK_TEXT_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, PK_TEXT_TIME - n, ".%06uZ", micros);
+	out = put_date(out, seconds / 86400);
+	*out++ = 'T';
+	out = put_digits(out, second / 3600, 2);
+	*out++ = ':';
+	out = put_digits(out, second / 60 % 60, 2);
+	*out++ = ':';
+	out = put_digits(out, second % 60, 2);
+	*out++ = '.';
+	out = put_digits(out, (unsigned)(ns % 1000000000 / 1000), 6);
+	*out++ = 'Z';
+	*out = 0;
 }
 
 const char *pk_text_role(uint8_t role)
@@ -28,6 +64,44 @@ const char *pk_text_role(uint8_t role)
 	};
 
 	return role < PK_ROLES ? words[role] : "unknown";
+}
+
+const char *pk_text_plane(uint8_t plane)
+{
+	static const char *const words[] = {
+		[PK_PLANE_FILE] = "file",
+		[PK_PLANE_XDP] = "xdp",
+		[PK_PLANE_DPDK] = "dpdk",
+		[PK_PLANE_COLLECT] = "collect",
+	};
+
+	return plane < PK_PLANES ? words[plane] : "unknown";
+}
+
+const char *pk_text_embedded(uint8_t kind)
+{
+#define WORD(name, text) text,
+	static const char *const words[] = { PK_EMBEDDED_KINDS(WORD) };
+#undef WORD
+	return kind < PK_EMBEDDED_COUNT ? words[kind] : "";
+}
+
+const char *pk_text_state(uint8_t state)
+{
+	static const char *const words[] = {
+		[PK_THREAT_OPEN] = "open",
+		[PK_THREAT_UPDATE] = "update",
+		[PK_THREAT_CLOSED] = "closed",
+	};
+
+	return state <= PK_THREAT_CLOSED ? words[state] : "unknown";
+}
+
+void pk_text_hex(uint64_t n, char out[17])
+{
+	for (int i = 0; i < 16; i++)
+		out[i] = "0123456789abcdef"[n >> (60 - 4 * i) & 15];
+	out[16] = 0;
 }
 
 void pk_text_flags(uint8_t flags, char out[PK_TEXT_FLAGS])
@@ -96,27 +170,54 @@ static int is_harmless(uint32_t c)
 	       (c < 0xe0000 || c > 0xe0fff);
 }
 
-size_t pk_text_clean(const char *in, char *out, size_t size)
+/* \xNN for each of @len bytes. */
+static size_t escape(const unsigned char *p, unsigned len, char *out)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < len; i++) {
+		*out++ = '\\';
+		*out++ = 'x';
+		*out++ = digit[p[i] >> 4];
+		*out++ = digit[p[i] & 15];
+	}
+	return 4 * len;
+}
+
+size_t pk_text_step(const char **in, char out[PK_TEXT_STEP])
+{
+	const unsigned char *p = (const unsigned char *)*in;
+	uint32_t c = 0;
+	unsigned len = decode(p, &c);
+
+	*in += len ? len : 1;
+	if (!len || !is_harmless(c))
+		return escape(p, len ? len : 1, out);
+	memcpy(out, p, len);
+	return len;
+}
+
+size_t pk_text_plain(const char *in)
 {
 	const unsigned char *p = (const unsigned char *)in;
+
+	while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	return (size_t)((const char *)p - in);
+}
+
+size_t pk_text_clean(const char *in, char *out, size_t size)
+{
+	char step[PK_TEXT_STEP];
 	size_t n = 0;
 
-	while (*p) {
-		uint32_t c = 0;
-		unsigned len = decode(p, &c);
-		int plain = len && is_harmless(c);
+	while (*in) {
+		size_t len = pk_text_step(&in, step);
 
-		if (!len)
-			len = 1;
-		if (n + (plain ? len : 4 * len) >= size)
+		if (n + len >= size)
 			break;
-		for (; len; len--, p++) {
-			if (plain)
-				out[n++] = (char)*p;
-			else
-				n += (size_t)snprintf(out + n, 5, "\\x%02x",
-						      *p);
-		}
+		memcpy(out + n, step, len);
+		n += len;
 	}
 	out[n] = 0;
 	return n;

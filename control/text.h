@@ -13,10 +13,14 @@ enum {
 	PK_TEXT_TIME = 32,
 	PK_TEXT_FLAGS = 9,
 	PK_TEXT_PROTO = 12,
+	PK_TEXT_STEP = 16, /* four bytes, each as \xNN */
 };
 
 /* RFC 3339 in UTC, cut to microseconds: 2017-02-11T17:38:27.000001Z */
 void pk_text_time(uint64_t ns, char out[PK_TEXT_TIME]);
+
+/* 16 hexadecimal digits. */
+void pk_text_hex(uint64_t n, char out[17]);
 
 /* One letter a TCP flag, lowest bit first: F S R P A U E C. "" for none. */
 void pk_text_flags(uint8_t flags, char out[PK_TEXT_FLAGS]);
@@ -27,6 +31,11 @@ void pk_text_proto(uint8_t proto, char out[PK_TEXT_PROTO]);
 /* The word of an enum pk_role; "unknown" for other numbers. */
 const char *pk_text_role(uint8_t role);
 
+/* The word of an enum pk_plane, and of an enum pk_embedded_kind ("" : none). */
+const char *pk_text_plane(uint8_t plane);
+const char *pk_text_state(uint8_t state); /* of an enum pk_threat_state */
+const char *pk_text_embedded(uint8_t kind);
+
 /*
  * Copy @in as valid, printable UTF-8. Bytes of control characters, of
  * characters that turn or hide text, and of anything that is not UTF-8
@@ -34,5 +43,13 @@ const char *pk_text_role(uint8_t role);
  * characters. Returns the length.
  */
 size_t pk_text_clean(const char *in, char *out, size_t size);
+
+/*
+ * The same in pieces. The bytes at the start of @in that are ASCII, harmless,
+ * and neither a quotation mark nor a backslash.
+ */
+size_t pk_text_plain(const char *in);
+/* What becomes of the next character of *@in, which is moved on: its length. */
+size_t pk_text_step(const char **in, char out[PK_TEXT_STEP]);
 
 #endif /* PK_CONTROL_TEXT_H */

@@ -46,6 +46,7 @@ int pk_threats_new(struct pk_threats **out, const struct pk_threats_conf *conf)
 	if (!t)
 		return -ENOMEM;
 	t->conf = *conf;
+	t->seq = conf->seq;
 	if (!t->conf.mute_ns)
 		t->conf.mute_ns = PK_THREAT_MUTE_NS;
 	if (!t->conf.hold_sec)

@@ -92,7 +92,7 @@ struct pk_threat {
 	const char *severity;
 	uint64_t epoch;
 	uint64_t id[2]; /* high, low */
-	uint64_t seq;	/* of this message, contiguous from 1 */
+	uint64_t seq;	/* of this message, contiguous */
 	uint64_t first_ns;
 	uint64_t last_ns;
 	uint64_t count;
@@ -155,6 +155,7 @@ struct pk_threat_seen {
 struct pk_threats_conf {
 	const char *sensor; /* borrowed for the life of the object */
 	uint64_t epoch;	    /* constant in replay */
+	uint64_t seq;	    /* of the latest message before this run */
 	uint64_t seed;	    /* of the hash table; does not show */
 	uint64_t mute_ns;   /* of indicator threats; 0: the default */
 	uint32_t hold_sec;  /* of indicator threats; 0: the default */

@@ -232,6 +232,11 @@ static int has_room(struct pk_ring *r, uint32_t need)
 	return r->bytes - (r->head - tail) >= need;
 }
 
+int pk_ring_half_full(struct pk_ring *r)
+{
+	return !has_room(r, r->bytes / 2);
+}
+
 static void put_word(struct pk_ring *r, uint32_t place, uint64_t word)
 {
 	__atomic_store_n((uint64_t *)(void *)(r->data + place), word,

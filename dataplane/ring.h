@@ -54,6 +54,12 @@ int pk_ring_eventfd(const struct pk_ring *r);
  */
 int pk_ring_push(struct pk_ring *r, const void *entry, uint32_t len);
 
+/*
+ * Producer: 1 when more than half of the ring waits to be read, for entries
+ * that are to leave room for others.
+ */
+int pk_ring_half_full(struct pk_ring *r);
+
 /* Producer: wake the consumer if it sleeps. Once a burst is enough. */
 void pk_ring_wake(struct pk_ring *r);
 

@@ -43,16 +43,21 @@ enum { PK_WORKERS_MAX = 16 };
 	_(names_found, "questions looked up here that are listed")            \
 	_(frag_in, "fragments for reassembly")                                \
 	_(frag_used, "of these, put together with others")                    \
-	_(frag_duplicate, "of these, exact copies of one that was there")     \
+	_(frag_duplicate, "of these, copies that say nothing new")            \
 	_(frag_expired, "of these, of datagrams that were never whole")       \
 	_(frag_evicted, "of these, of datagrams that made room")              \
 	_(frag_dropped, "of these, of IPv6 datagrams that overlapped")        \
 	_(frag_oversize, "of these, beyond the longest datagram")             \
 	_(frag_quota, "of these, too many for a datagram or a source")        \
 	_(frag_cut, "of these, not there up to their end")                    \
+	_(frag_long, "of these, longer than a sample")                        \
+	_(frag_checksum, "of these, with a wrong IPv4 header checksum")       \
 	_(frag_length, "of these, empty or of an impossible length")          \
 	_(frag_resident, "of these, in the table now")                        \
 	_(frag_overlap, "fragments that contradict one of their datagram")    \
+	_(frag_displaced, "fragments displaced by a contradicting first one") \
+	_(frag_forgotten, "datagrams put together that made room early")      \
+	_(frag_runs, "datagrams never whole whose beginning was judged")      \
 	_(frag_nested, "fragments found in datagrams put together")           \
 	_(frag_early, "fragments that left the order of frames: replay only") \
 	_(frag_datagrams, "datagrams put together")                           \

@@ -8,6 +8,7 @@
  *	bpf_captures FILE...
  *
  * PK_MUTATIONS: how many mutated frames (default 10,000,000).
+ * PK_EVERY: not 0: heads of every length, beyond the first 256 bytes, too.
  * PK_SEED: of the mutations (default 1).
  */
 #include <linux/bpf.h>
@@ -56,6 +57,13 @@ static struct pool pool;
 static char **files;
 static uint32_t file_count;
 static uint8_t bytes[RIG_FRAME_MAX];
+
+static uint64_t wanted(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
 
 /* --- frames ---------------------------------------------------------------- */
 
@@ -238,6 +246,7 @@ static void try_bytes(struct contest *c, const struct frame *f, uint32_t len,
 
 static void every_frame_and_each_head_of_it_is_decoded_alike(void **state)
 {
+	bool every = wanted("PK_EVERY", 0) != 0;
 	struct contest c;
 
 	(void)state;
@@ -248,7 +257,7 @@ static void every_frame_and_each_head_of_it_is_decoded_alike(void **state)
 		memcpy(bytes, f->data, f->len);
 		try_bytes(&c, f, f->len, f->len);
 		for (uint32_t n = 0; n < f->len; n++) {
-			if (!decode_dense(n))
+			if (!every && !decode_dense(n))
 				continue;
 			try_bytes(&c, f, n, n);
 			if (c.cuts && n >= ETH_MIN && i % 16 == 0)
@@ -256,9 +265,9 @@ static void every_frame_and_each_head_of_it_is_decoded_alike(void **state)
 		}
 	}
 	print_message("# %zu frames of %u captures, %llu runs in the kernel: "
-		      "heads of every length up to %d, then of every %dth%s\n",
+		      "heads of every length up to %d, then of every %s%s\n",
 		      pool.count, file_count, (unsigned long long)c.runs,
-		      DECODE_DENSE, DECODE_STRIDE,
+		      DECODE_DENSE, every ? "one" : "16th",
 		      c.cuts ? "" : "; this kernel's test runs cannot cut");
 	rig_free(c.r);
 }
@@ -289,6 +298,21 @@ static uint32_t splice(uint64_t *random, uint32_t len)
 	return to + n;
 }
 
+/* A run of bytes again and again behind itself: headers nest. */
+static uint32_t repeat(uint64_t *random, uint32_t len)
+{
+	uint64_t roll = pk_splitmix_next(random);
+	uint32_t at = place(random, len), n = 4 + 2 * (uint32_t)(roll % 24);
+
+	for (uint64_t times = 1 + (roll >> 32) % 8; times; times--) {
+		if (at + n > len || len + n > RIG_FRAME_MAX)
+			break;
+		memmove(bytes + at + n, bytes + at, len - at);
+		len += n;
+	}
+	return len;
+}
+
 static uint32_t mutate_once(uint64_t *random, uint32_t len)
 {
 	static const uint8_t values[] = { 0,	1,   4,	   5,	 6,    8,
@@ -297,7 +321,7 @@ static uint32_t mutate_once(uint64_t *random, uint32_t len)
 	uint64_t roll = pk_splitmix_next(random);
 	uint32_t at = place(random, len);
 
-	switch (roll % 8) {
+	switch (roll % 9) {
 	case 0:
 	case 1:
 		bytes[at] ^= (uint8_t)(1 << (roll >> 8) % 8);
@@ -316,17 +340,12 @@ static uint32_t mutate_once(uint64_t *random, uint32_t len)
 		break;
 	case 6:
 		return splice(random, len);
+	case 7:
+		return repeat(random, len);
 	default:
 		return at + 1; /* cut */
 	}
 	return len;
-}
-
-static uint64_t wanted(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 static void mutated_frames_are_decoded_alike(void **state)

@@ -237,6 +237,36 @@ static inline void a_name_too_deep_goes_to_user_space(void **state)
 	rig_free(r);
 }
 
+/*
+ * What a pointer leads to, only user space asks; the sample has all that it can
+ * lead to. N01, N02.
+ */
+static inline void a_name_with_a_pointer_goes_to_user_space(void **state)
+{
+	static const char name[] = "\4evil\7example\xc0\6";
+	struct rig *r = rig_new(0, NULL, NULL);
+	uint8_t frame[RIG_FRAME_MAX];
+	struct pk_sample_event e;
+	uint32_t len, slot;
+
+	(void)state;
+	slot = list_domain(r, "evil.example", PK_MATCH_SUBDOMAINS);
+	rig_publish(r);
+	len = put_question(frame, name, sizeof(name) - 1);
+	memset(frame + len, 0x55, 300);
+	rig_run(r, frame, len + 300, DNS_SECOND, 1);
+	rig_drain(r);
+	assert_true(r->count->dns_pointer == 1 && r->count->dns_names == 0);
+	assert_int_equal(r->alerts.count, 0);
+	assert_int_equal(r->events.count, 1);
+	e = sample_at(&r->events, 0);
+	assert_int_equal(e.why, PK_SAMPLE_DEEP);
+	assert_int_equal(e.slot, PK_NO_SLOT);
+	assert_int_equal(e.caplen, len);
+	assert_true(r->hits[slot] == 0); /* user space will count it */
+	rig_free(r);
+}
+
 /* Without an image names are read and nothing is looked up. */
 static inline void questions_are_counted_before_the_first_image(void **state)
 {

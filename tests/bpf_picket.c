@@ -24,6 +24,7 @@
 
 #include "tests/bpf_contest.h"
 #include "tests/bpf_dns.h"
+#include "tests/bpf_fragments.h"
 #include "tests/bpf_rig.h"
 #include "tests/parse_rows.h"
 #include "tests/prefix_rows.h"
@@ -46,20 +47,6 @@ static uint32_t make_tcp(uint8_t *frame, uint16_t port)
 
 	frame[34] = (uint8_t)(port >> 8);
 	frame[35] = (uint8_t)port;
-	return len;
-}
-
-/* A first fragment of UDP, in a frame of @len bytes. */
-static uint32_t make_fragment(uint8_t *frame, uint32_t len)
-{
-	uint32_t at =
-		add_hex(frame, 0, E4 IP4("0000", "2000", "11") UDP("ffff"));
-
-	for (uint32_t i = at; i < len; i++)
-		frame[i] = (uint8_t)(i * 7);
-	frame[16] = (uint8_t)((len - 14) >> 8);
-	frame[17] = (uint8_t)(len - 14);
-	frame[36] = 0; /* not DNS */
 	return len;
 }
 
@@ -386,41 +373,6 @@ static void a_sweep_hands_on_what_is_due_and_nothing_else(void **state)
 	rig_free(r);
 }
 
-/* --- samples ----------------------------------------------------------------------- */
-
-static void fragments_are_sampled_up_to_a_limit(void **state)
-{
-	static const uint32_t lengths[] = { 60, PK_SAMPLE_BYTES - 1,
-					    PK_SAMPLE_BYTES,
-					    PK_SAMPLE_BYTES + 1, 9000 };
-	struct rig *r = rig_new(0, NULL, NULL);
-	uint8_t frame[RIG_FRAME_MAX];
-
-	(void)state;
-	for (uint32_t i = 0; i < 5; i++) {
-		uint32_t len = make_fragment(frame, lengths[i]);
-		uint32_t caplen = len < PK_SAMPLE_BYTES ? len : PK_SAMPLE_BYTES;
-		struct pk_sample_event e;
-		struct pk_packet p;
-
-		rig_forget(&r->events);
-		rig_run(r, frame, len, SECOND + i, 100 + i);
-		rig_drain(r);
-		p = rig_packet(r);
-		assert_int_equal(r->events.count, 1);
-		e = sample_at(&r->events, 0);
-		assert_int_equal(e.why, PK_SAMPLE_FRAGMENT);
-		assert_int_equal(e.caplen, caplen);
-		assert_int_equal(e.frame_len, len);
-		assert_true(e.time_ns == SECOND + i && e.frame == 100 + i);
-		assert_memory_equal(&e.packet, &p, sizeof(p));
-		assert_memory_equal(r->events.data + sizeof(e), frame, caplen);
-	}
-	assert_true(r->count->sample_offered == 5);
-	assert_true(r->count->sample_submitted == 5);
-	rig_free(r);
-}
-
 /* --- full rings --------------------------------------------------------------------- */
 
 static void a_full_ring_is_counted_and_so_is_every_hit(void **state)
@@ -690,12 +642,14 @@ int main(void)
 		cmocka_unit_test(a_closed_line_leaves_with_its_sums),
 		cmocka_unit_test(a_sweep_hands_on_what_is_due_and_nothing_else),
 		cmocka_unit_test(fragments_are_sampled_up_to_a_limit),
+		cmocka_unit_test(fragments_leave_half_of_the_ring_to_others),
 		cmocka_unit_test(
 			listed_questions_are_alerts_and_the_rest_stays),
 		cmocka_unit_test(every_dns_row_has_its_counter),
 		cmocka_unit_test(the_kernel_finds_a_name_in_any_case),
 		cmocka_unit_test(a_question_in_page_fragments_is_found),
 		cmocka_unit_test(a_name_too_deep_goes_to_user_space),
+		cmocka_unit_test(a_name_with_a_pointer_goes_to_user_space),
 		cmocka_unit_test(questions_are_counted_before_the_first_image),
 		cmocka_unit_test(a_full_ring_is_counted_and_so_is_every_hit),
 		cmocka_unit_test(

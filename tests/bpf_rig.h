@@ -143,6 +143,9 @@ static inline void rig_open_maps(struct rig *r)
 	assert_non_null(r->event_ring);
 }
 
+/* Programs as a sensor runs them: the frames have no time of their own. */
+static int rig_live;
+
 /* A rig whose rings have so many bytes; 0: those of an ordinary sensor. */
 static inline int rig_load(struct rig *r, uint32_t ring_bytes, char *why,
 			   size_t size)
@@ -152,7 +155,7 @@ static inline int rig_load(struct rig *r, uint32_t ring_bytes, char *why,
 
 	memset(r, 0, sizeof(*r));
 	pk_xdp_conf_default(&conf);
-	conf.replay = 1;
+	conf.replay = !rig_live;
 	conf.seed = RIG_SEED;
 	conf.slots = RIG_SLOTS;
 	conf.base_lines = 1 << 16;

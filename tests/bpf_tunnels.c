@@ -92,13 +92,17 @@ static void compare_counters(struct pair *p)
 
 static void take_worker_hits(struct pair *p)
 {
-	uint8_t event[PK_RING_ENTRY_MAX];
+	_Alignas(8) uint8_t event[PK_RING_ENTRY_MAX];
 	uint32_t n = 0;
 	int len;
 
 	while ((len = pk_ring_pop(p->alerts, event, sizeof(event))) > 0) {
+		struct pk_hit_event *e = (void *)event;
+
 		assert_true(n < p->hits);
 		assert_int_equal(len, sizeof(p->hit[n]));
+		/* The kernel does not look at checksums (TCP's is 0 here). */
+		e->packet.layers &= (uint8_t)~PK_BAD_CHECKSUM;
 		assert_memory_equal(event, &p->hit[n], sizeof(p->hit[n]));
 		n++;
 	}

@@ -194,25 +194,25 @@ static inline void model_count_dns(struct model *m, int reason)
 static inline void model_dns(struct model *m, const struct model_frame *f)
 {
 	const struct pk_packet *p = &f->decode.packet;
-	uint32_t ip_end = p->ip_off + p->bytes;
-	uint32_t end = ip_end < f->len ? ip_end : f->len, len = 0;
+	uint32_t len = 0;
 	struct dns_twin t;
 	struct pk_view v;
 
-	if (end > p->payload_off)
-		len = end - p->payload_off;
+	if (f->len > p->payload_off)
+		len = f->len - p->payload_off;
 	if (len > p->payload_len)
 		len = p->payload_len;
 	dns_twin_read(f->data + p->payload_off, len, p->key.proto == 6, &t);
 	pk_images_view(m->images, &v);
 	dns_twin_find(&t, &v);
 	model_count_dns(m, t.reason);
+	m->count.dns_more_questions += t.more;
 	if (t.slot) {
 		m->count.dns_listed++;
 		m->hits[t.slot]++;
 		model_sample(m, f, PK_SAMPLE_NAME, p->payload_off + t.end,
 			     t.slot);
-	} else if (t.reason == PK_DNS_DEEP) {
+	} else if (t.reason == PK_DNS_DEEP || t.reason == PK_DNS_POINTER) {
 		model_sample(m, f, PK_SAMPLE_DEEP, p->payload_off + t.end, 0);
 	}
 }
@@ -237,6 +237,7 @@ static inline void model_run(struct model *m, struct model_frame *f)
 	m->count.seen_bytes += f->len;
 	m->count.reason[pk_parse(f->data, f->data + f->readable, f->len,
 				 &f->decode)]++;
+	m->count.udp_no_checksum += f->decode.no_checksum;
 	if (!(p->layers & PK_HAS_IP))
 		return;
 	p->key.port = RIG_PORT;

@@ -270,6 +270,17 @@ def compare_flows(tally, name, same):
     compare_streams(tally, name, streams)
 
 
+def names_of_facts(same, dns):
+    """Questions and how often, where R4 lets all of them be compared."""
+    if not dns or any(f.row['dns.qry.name'] and (
+            f.question is None or len(f.row['dns.qry.name']) > 1) for _, f in same):
+        return []
+    names = collections.Counter(seen_by_picket(p)['name'] for p, _ in same)
+    names.pop('', None)
+    return [('names', len(names), dns['unique_qnames'])] + \
+        [('name ' + n, names[n.lower()], count) for n, count in dns['qnames']]
+
+
 def compare_facts(tally, name, fact, packets, blocks, same):
     """Where no rule set anything aside, facts.jsonl has the same numbers."""
     facts = fact['tshark']
@@ -296,6 +307,7 @@ def compare_facts(tally, name, fact, packets, blocks, same):
              ('ids', len(ids), facts.get('community_id_unique', 0))]
     check += [(a, ips[address(a)], n) for a, n in facts['top_ips']]
     check += [(i, ids[i], n) for i, n in facts.get('community_ids', [])]
+    check += names_of_facts(same, facts.get('dns'))
     for what, mine, theirs in check:
         tally.compare(name, 0, 'facts', '%s %d' % (what, mine),
                       '%s %d' % (what, theirs))

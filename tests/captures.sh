@@ -2,7 +2,8 @@
 # Captures of other projects: picket beside tshark, beside what those projects
 # expect, beside a flow meter, and the kernel beside user space. A spread of
 # captures; with PK_CAPTURES=all (make check-captures) every one of them, by
-# the sanitizers' build, all single-byte changes, and 10,000,000 mutations.
+# the sanitizers' build, heads of every length, all single-byte changes, and
+# 10,000,000 mutations.
 # PK_DECODE is the decode program to use. TAP.
 set -u
 build=${BUILD:-build}
@@ -19,6 +20,7 @@ fi
 spread=(--few 60) totals=(--few 12) every=23 mutations=300000
 if [ "${PK_CAPTURES:-}" = all ]; then
 	spread=(--bend) totals=() every=1 mutations=10000000
+	export PK_EVERY=1
 fi
 status=0
 tests/captures.py "$shared" "${PK_DECODE:-$build/tests/decode}" "${spread[@]}" || status=1

@@ -91,33 +91,48 @@ def big(first):
     return ''.join('%d.%d.%d.1\n' % (first, n >> 8, n & 255) for n in range(65536)).encode()
 
 
-def two_loads(path):
+def together(clients, expect):
     """Both uploads are there before the daemon looks at the last piece of one."""
-    clients = [Control(path), Control(path)]
-    before = clients[0].ask('ioc history', {})['commit']
     for n, c in enumerate(clients):
         data = big(18 + n)
         c.s.sendall(b'{"v":1,"op":"ioc replace","args":{"feed":"f%d","format":"lines",'
-                    b'"name":"f","expect":%d},"bytes":%d}\n' % (n, before, len(data)))
+                    b'"name":"f"%s},"bytes":%d}\n' % (n, expect, len(data)))
         c.s.sendall(chunk(0, data[:-1], len(data)))
     for c in clients:
         c.s.sendall(b'\n')
-    got = [result(c) for c in clients]
-    done = [g for g in got if isinstance(g, dict)]
-    if len(done) != 1 or 'busy' not in got:
-        yield 'two at a time: %s' % [g if isinstance(g, str) else 'done' for g in got]
-    n = 0 if got[0] == 'busy' else 1
-    args = {'feed': 'f%d' % n, 'format': 'lines', 'name': 'f', 'expect': before}
+    return [result(c) for c in clients]
+
+
+def words(got):
+    return [g if isinstance(g, str) else 'done' for g in got]
+
+
+def two_loads(path):
+    """One after the other, each whole; the second may want to know what it finds."""
+    clients = [Control(path), Control(path)]
+    before = clients[0].ask('ioc history', {})['commit']
+    got = together(clients, b',"expect":%d' % before)
+    if sorted(words(got)) != ['conflict', 'done']:
+        yield 'two at a time, of one state: %s' % words(got)
+        return
+    n = words(got).index('conflict')
+    args = {'feed': 'f%d' % n, 'format': 'lines', 'name': 'f', 'expect': before + 1}
     clients[n].send('ioc replace', args, big(18 + n))
     again = result(clients[n])
-    if again != 'conflict':
-        yield 'once more, with the old commit: %s' % again
-    args['expect'] = done[0]['commit'] if done else 0
-    clients[n].send('ioc replace', args, big(18 + n))
-    again = result(clients[n])
-    if not isinstance(again, dict) or again['commit'] != args['expect'] + 1:
+    if not isinstance(again, dict) or again['commit'] != before + 2:
         yield 'once more, with the new one: %s' % again
     for n in range(2):
+        clients[n].ask('feed del', {'feed': 'f%d' % n})
+    got = together(clients, b'')
+    if words(got) != ['done', 'done']:
+        yield 'two at a time: %s' % words(got)
+        return
+    if sorted(g['commit'] for g in got) != [before + 5, before + 6]:
+        yield 'two at a time: commits are %s' % [g['commit'] for g in got]
+    for n in range(2):
+        items = clients[n].ask('feed show', {'feed': 'f%d' % n})['items']
+        if items != 65536:
+            yield 'of feed f%d there are %d items' % (n, items)
         clients[n].ask('feed del', {'feed': 'f%d' % n})
 
 

@@ -38,6 +38,7 @@ enum { TURNS = 200000, LINE = 4 << 20, MANY = 2000 };
 struct rig {
 	char dir[32];
 	char path[64];
+	char rejected[64]; /* beside the disk */
 	struct pk_config *config;
 	struct pk_daemon_conf conf;
 	struct pk_daemon d;
@@ -82,6 +83,9 @@ RIG void open_rig_in(struct rig *r, const char *dir)
 	loader.base = d->base;
 	loader.indicators = d->indicators;
 	loader.guards = d->guards;
+	snprintf(r->rejected, sizeof(r->rejected), "%.50s/rejected",
+		 dir ? dir : "");
+	loader.dir = dir ? r->rejected : NULL;
 	assert_int_equal(pk_loader_new(&d->loader, &loader), 0);
 	assert_int_equal(pk_jobs_new(&d->jobs, d->base), 0);
 	assert_int_equal(pk_planes_new(&d->planes, &planes), 0);

@@ -15,8 +15,9 @@
  * sanitizers see every byte read beyond it, and is checked on the way:
  * pk_parse is given each shorter head of it, once as a shorter frame and once
  * as a frame of which only the head can be read (row D32); no longer head
- * loses an address that a shorter one told. With --bend, every byte of the
- * first frame of each shape takes all 256 values (row D33).
+ * loses an address that a shorter one told. With --bend, heads of every length
+ * are tried, and every byte of the first frame of each shape takes all 256
+ * values (row D33).
  *
  * Status 1 and a sentence when a check fails or a file cannot be opened.
  */
@@ -91,10 +92,10 @@ static void print_pair(const struct pk_flow_key *k, bool six)
 static void print_question(const uint8_t *data, uint32_t len,
 			   const struct pk_packet *p)
 {
-	uint32_t bytes, prefix = pk_dns_prefix(p);
-	uint32_t copied;
 	struct pk_dns_scratch *s;
 	struct pk_question *q;
+	uint32_t bytes, copied;
+	const uint8_t *msg;
 
 	if (!pk_is_dns(p))
 		return;
@@ -105,13 +106,14 @@ static void print_question(const uint8_t *data, uint32_t len,
 	bytes = pk_dns_bytes(p, len);
 	copied = bytes < PK_DNS_BYTES ? bytes : PK_DNS_BYTES;
 	if (copied)
-		memcpy(s->msg - prefix, data + p->payload_off, copied);
-	pk_dns_payload(s->msg, bytes, prefix, q);
+		memcpy(s->payload, data + p->payload_off, copied);
+	pk_dns_payload(s->payload, bytes, pk_dns_is_tcp(p), q);
+	msg = s->payload + q->prefix;
 	printf(",\"dns\":\"%s\"", dns_name(q->reason));
 	if (q->reason == PK_DNS_OK) {
-		printf(",\"response\":%u,\"name\":\"", s->msg[2] >> 7);
+		printf(",\"response\":%u,\"name\":\"", msg[2] >> 7);
 		for (int i = 0; i < q->name_len; i++)
-			printf("%02x", s->msg[PK_DNS_HEADER + i]);
+			printf("%02x", msg[PK_DNS_HEADER + i]);
 		putchar('"');
 	}
 	free(s);
@@ -200,7 +202,7 @@ int main(int argc, char **argv)
 	int i = 1;
 
 	if (argc > 2 && !strcmp(argv[1], "--bend")) {
-		totals.bend = true;
+		totals.bend = totals.every = true;
 		i = 2;
 	}
 	if (i >= argc) {

@@ -18,7 +18,7 @@
 #include "bpf/parse.h"
 
 enum {
-	/* Every length up to here, then every 16th: headers end before. */
+	/* Every length up to here; then every 16th, or `every` one. */
 	DECODE_DENSE = 256,
 	DECODE_STRIDE = 16,
 	DECODE_SHAPES = 1 << 16, /* a power of two */
@@ -28,6 +28,7 @@ struct decode_totals {
 	const char *file;
 	unsigned long long number; /* of the packet at hand */
 	unsigned long long frames, heads, shapes, bent;
+	bool every; /* length of a head; else only those of decode_dense() */
 	bool bend;
 	uint64_t *seen; /* shapes met: an open table */
 };
@@ -122,7 +123,7 @@ static inline void decode_heads(struct decode_totals *t, const uint8_t *data,
 	for (uint32_t n = 0; n < len; n++) {
 		uint8_t *head;
 
-		if (!decode_dense(n))
+		if (!t->every && !decode_dense(n))
 			continue;
 		head = decode_copy(data, n);
 		for (int part = 0; part < 2; part++) {

@@ -34,8 +34,8 @@ enum { MESSAGE_MAX = 1024 };
 static const struct {
 	const char *what;
 	const char *hex;
-	enum pk_dns_reason reason;
-	uint16_t name_len;
+	enum pk_dns_reason reason; /* by bpf/dns.h, in the kernel */
+	uint16_t name_len; /* of a pointer: of what user space unpacks, or 0 */
 } dns_rows[] = {
 	{ "a plain question",
 	  QUERY("0001") "07 6578616d706c65 03 636f6d 00" A_IN, PK_DNS_OK, 13 },
@@ -48,7 +48,24 @@ static const struct {
 	{ "N02 a pointer forward", QUERY("0001") "c0ff" A_IN, PK_DNS_POINTER,
 	  0 },
 	{ "N02 a pointer into the header", QUERY("0001") "c002" A_IN,
+	  PK_DNS_POINTER, 3 },
+	{ "N02 a label, and a pointer to a zero of the header",
+	  QUERY("0001") "04 6576696c c006" A_IN, PK_DNS_POINTER, 6 },
+	{ "N02 a pointer into a label before it",
+	  QUERY("0001") "03 016100 c00d" A_IN, PK_DNS_POINTER, 7 },
+	{ "N02 a pointer to a header that points on",
+	  "c004 0100 0001 0000 0000 0000 c002" A_IN, PK_DNS_POINTER, 3 },
+	{ "N02 a pointer to half a pointer in front of it",
+	  "1234 0100 0001 0000 0000 00c0 c00b" A_IN, PK_DNS_POINTER, 0 },
+	{ "N02 a pointer back to one that leads forward",
+	  "c00d 0100 0001 0000 0000 0000 03 016100 c000" A_IN, PK_DNS_POINTER,
+	  0 },
+	{ "N02 a pointer to a label of type 0x40",
+	  "4100 0100 0001 0000 0000 0000 c000" A_IN, PK_DNS_POINTER, 0 },
+	{ "N02 a pointer without type and class", QUERY("0001") "01 61 c006",
 	  PK_DNS_POINTER, 0 },
+	{ "N04 255 bytes by a pointer",
+	  QUERY("0001") L63 L63 L63 L61 "c006" A_IN, PK_DNS_POINTER, 255 },
 	{ "N02 a pointer behind a label", QUERY("0001") "01 61 c00c" A_IN,
 	  PK_DNS_POINTER, 0 },
 	{ "a pointer's first byte as the last one", QUERY("0001") "c0",

@@ -20,6 +20,8 @@ struct dns_twin {
 	int reason;
 	uint32_t labels, name_len; /* the root byte included */
 	uint32_t end;		   /* of the question, in the payload */
+	uint32_t prefix;	   /* bytes in front of the message */
+	bool more;		   /* questions than one */
 	uint32_t slot;
 	uint8_t name[256]; /* folded */
 };
@@ -32,8 +34,10 @@ static inline int dns_twin_name(const uint8_t *m, uint32_t len,
 	while (at < len && m[at] != 0) {
 		uint32_t n = m[at];
 
-		if (n >= 192)
+		if (n >= 192) {
+			t->end = at + 6;
 			return PK_DNS_POINTER;
+		}
 		if (n >= 64)
 			return PK_DNS_LABEL_TYPE;
 		wire += n + 1;
@@ -58,31 +62,94 @@ static inline int dns_twin_name(const uint8_t *m, uint32_t len,
 	return PK_DNS_OK;
 }
 
-/* A payload of @len bytes, with a length in front if it is TCP's. */
+static inline int dns_twin_message(const uint8_t *m, uint32_t len,
+				   struct dns_twin *t)
+{
+	if (len < 12)
+		return PK_DNS_SHORT;
+	t->more = 256 * m[4] + m[5] > 1;
+	return m[4] || m[5] ? dns_twin_name(m, len, t) : PK_DNS_NO_QUESTION;
+}
+
+/* With a length in front, or without one; the rest may be elsewhere. */
+static inline int dns_twin_segment(const uint8_t *p, uint32_t len,
+				   struct dns_twin *t)
+{
+	uint32_t said = len >= 2 ? 256U * p[0] + p[1] : 0;
+	int reason;
+
+	if (len < 14)
+		return PK_DNS_TCP_SPLIT;
+	if (said >= 17 && p[6] == 0 && p[7] == 1) {
+		t->prefix = 2;
+		if (len - 2 >= said)
+			return dns_twin_message(p + 2, said, t);
+		reason = dns_twin_message(p + 2, len - 2, t);
+	} else if (p[4] == 0 && p[5] == 1 && (p[2] >> 3 & 15) == 0) {
+		reason = dns_twin_message(p, len, t);
+	} else {
+		return PK_DNS_TCP_OTHER;
+	}
+	return reason == PK_DNS_SHORT ? PK_DNS_TCP_SPLIT : reason;
+}
+
+/* A payload of @len bytes, a segment's if @tcp. */
 static inline void dns_twin_read(const uint8_t *p, uint32_t len, bool tcp,
 				 struct dns_twin *t)
 {
-	uint32_t said;
-
 	memset(t, 0, sizeof(*t));
-	t->reason = PK_DNS_SHORT;
-	if (tcp) {
-		said = len >= 2 ? 256U * p[0] + p[1] : 0;
-		if (len < 14 || said < 17 || p[6] != 0 || p[7] != 1) {
-			t->reason = PK_DNS_TCP_OTHER;
-			return;
-		}
-		p += 2;
-		len = len - 2 < said ? len - 2 : said;
+	t->reason =
+		tcp ? dns_twin_segment(p, len, t) : dns_twin_message(p, len, t);
+	t->end += t->prefix;
+}
+
+/*
+ * Read the name at @at in @m, following pointers that go back, into @t, which
+ * has @t->name_len bytes of it. Its question ends at @end.
+ */
+static inline bool dns_twin_unpack(const uint8_t *m, uint32_t end, uint32_t at,
+				   int hops, struct dns_twin *t)
+{
+	uint32_t n;
+
+	if (at >= end)
+		return false;
+	n = m[at];
+	if (n >= 192) {
+		uint32_t to = (n - 192) * 256;
+
+		if (at + 1 >= end || hops == 32)
+			return false;
+		to += m[at + 1];
+		return to < at && dns_twin_unpack(m, end, to, hops + 1, t);
 	}
-	if (len < 12)
-		return;
-	if (!p[4] && !p[5])
-		t->reason = PK_DNS_NO_QUESTION;
-	else
-		t->reason = dns_twin_name(p, len, t);
-	if (t->reason == PK_DNS_OK && tcp)
-		t->end += 2;
+	if (n >= 64 || at + n >= end || t->name_len + n + 1 > 255)
+		return false;
+	t->name[t->name_len++] = (uint8_t)n;
+	for (uint32_t i = 1; i <= n; i++) {
+		uint8_t c = m[at + i];
+
+		t->name[t->name_len++] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+	}
+	if (n == 0)
+		return true;
+	t->labels++;
+	return t->name_len < 255 &&
+	       dns_twin_unpack(m, end, at + n + 1, hops, t);
+}
+
+/* What user space makes of a question with a pointer. */
+static inline int dns_twin_follow(const uint8_t *p, uint32_t len,
+				  struct dns_twin *t)
+{
+	if (t->reason != PK_DNS_POINTER)
+		return t->reason;
+	memset(t->name, 0, sizeof(t->name));
+	t->labels = t->name_len = 0;
+	if (t->end > len ||
+	    !dns_twin_unpack(p + t->prefix, t->end - 4 - t->prefix, 12, 0, t))
+		return PK_DNS_POINTER;
+	return PK_DNS_OK;
 }
 
 static inline bool dns_twin_is_deep(const struct dns_twin *t,

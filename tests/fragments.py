@@ -72,6 +72,30 @@ row['d14v6-0'] = [piece6(small_bad, 0, 24, 1), piece6(small_good, 16, 48, 0),
 row['d14address-2'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
                        piece6(small_bad, 16, 48, 0, src='2001:db8:bad::1')]
 
+# A forged end first, the true one once all is there; three copies of the name,
+# the true one in the middle, and a forged one with a wrong checksum; three
+# beginnings; more beginnings than are kept, the true one not the last.
+forged = udp('bay.example', 48)
+row['d14done-1'] = [piece(small_bad, 0, 16, 1), piece(small_good, 16, 48, 0),
+                    piece(small_bad, 16, 48, 0)]
+row['d14done6-0'] = [piece6(small_bad, 0, 16, 1), piece6(small_good, 16, 48, 0),
+                     piece6(small_bad, 16, 48, 0)]
+row['d14middle-1'] = [piece(small_bad, 0, 16, 1), piece(small_good, 16, 24, 1),
+                      piece(small_bad, 16, 24, 1), piece(forged, 16, 24, 1),
+                      piece(small_bad, 24, 48, 0)]
+wrong = piece(small_bad, 16, 48, 0)
+wrong.chksum = 0x1234
+row['d14sum-0'] = [piece(small_bad, 0, 16, 1), wrong]
+row['d14firsts-1'] = [piece(p, 0, 24, 1) for p in (small_good, small_bad, forged)] + [
+    piece(small_bad, 24, 48, 0)]
+row['d14many-1'] = [piece(small_bad[:2] + bytes([i]) + small_bad[3:] if i == 9 else
+                          small_good[:4] + bytes([i]) + small_good[5:], 0, 24, 1)
+                    for i in range(16)] + [piece(small_bad, 24, 48, 0)]
+
+# Eight bytes each, and no end.
+row['tiny-1'] = [piece(bad, i, i + 8, 1) for i in range(0, 80, 8)]
+row['tiny6-1'] = [piece6(bad, i, i + 8, 1) for i in range(0, 80, 8)]
+
 # D15: last first; a hole; a name used again; an end that is none.
 row['d15a-1'] = [piece(bad, 24, 2000, 0), piece(bad, 0, 24, 1)]
 row['d15b-0'] = [piece(bad, 0, 24, 1), piece(bad, 32, 2000, 0)]

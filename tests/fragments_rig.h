@@ -25,6 +25,7 @@ struct shape {
 	uint8_t more;
 	uint8_t ip6;
 	uint8_t proto; /* 0: UDP */
+	uint8_t ttl;   /* 0: 64 */
 	const uint8_t *data;
 };
 
@@ -41,7 +42,7 @@ static inline uint32_t rig_ip4(const struct shape *s, uint8_t *ip)
 	rig_put(ip + 2, RIG_IP4 + s->len, 2);
 	rig_put(ip + 4, s->id, 2);
 	rig_put(ip + 6, s->offset / 8 | (s->more ? 0x2000 : 0), 2);
-	ip[8] = 64;
+	ip[8] = s->ttl ? s->ttl : 64;
 	ip[9] = s->proto ? s->proto : 17;
 	rig_put(ip + 12, 0x0a000000 | s->src, 4);
 	rig_put(ip + 16, 0x0a630001, 4);
@@ -55,7 +56,7 @@ static inline uint32_t rig_ip6(const struct shape *s, uint8_t *ip)
 	ip[0] = 0x60;
 	rig_put(ip + 4, 8 + s->len, 2);
 	ip[6] = 44;
-	ip[7] = 64;
+	ip[7] = s->ttl ? s->ttl : 64;
 	rig_put(ip + 8, 0x20010db8, 4);
 	rig_put(ip + 12, s->src, 4);
 	rig_put(ip + 24, 0x20010db9, 4);
@@ -91,11 +92,35 @@ static inline int rig_read(const struct shape *s, uint8_t *frame,
 	return reason;
 }
 
+/* As a worker makes it; 0 when the frame is no fragment. */
+static inline int rig_sample(struct pk_sample_event *e, const uint8_t *frame,
+			     uint32_t len)
+{
+	struct pk_decode d;
+
+	pk_parse(frame, frame + len, len, &d);
+	memset(e, 0, sizeof(*e));
+	e->head.type = PK_EVENT_SAMPLE;
+	e->head.version = PK_ABI_VERSION;
+	e->caplen = len < PK_SAMPLE_BYTES ? len : PK_SAMPLE_BYTES;
+	e->head.len = (uint32_t)sizeof(*e) + e->caplen;
+	e->frame_len = len;
+	e->why = PK_SAMPLE_FRAGMENT;
+	e->packet = d.packet;
+	memcpy(e + 1, frame, e->caplen);
+	return d.packet.layers & PK_IS_FRAGMENT;
+}
+
+union rig_sample {
+	struct pk_sample_event e;
+	uint8_t bytes[sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES];
+};
+
 /* The sum of all ends of fragments. */
 #define RIG_ENDS(s)                                                   \
 	((s)->frag_used + (s)->frag_duplicate + (s)->frag_expired +   \
 	 (s)->frag_evicted + (s)->frag_dropped + (s)->frag_oversize + \
-	 (s)->frag_quota + (s)->frag_cut + (s)->frag_length +         \
-	 (s)->frag_resident)
+	 (s)->frag_quota + (s)->frag_cut + (s)->frag_long +           \
+	 (s)->frag_checksum + (s)->frag_length + (s)->frag_resident)
 
 #endif /* PK_TESTS_FRAGMENTS_RIG_H */

@@ -10,79 +10,7 @@
 #ifndef PK_TESTS_FRAGMENTS_TWIN_H
 #define PK_TESTS_FRAGMENTS_TWIN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "dataplane/inspect/fragments.h"
-#include "tests/fragments_rig.h"
-
-enum {
-	TWIN_PIECES = PK_FRAGMENTS_EACH + 1,
-	TWIN_DATAGRAMS = 256,
-	TWIN_OUT = 64,
-	TWIN_BLOCK = 256,
-};
-
-struct twin_piece {
-	uint32_t seq, offset, len, head_len;
-	bool more, elder;
-	uint8_t *bytes; /* the whole frame behind the Ethernet header */
-};
-
-struct twin_datagram {
-	struct pk_flow_key key;
-	uint64_t born_ns, age;
-	uint32_t n, seq, overlaps;
-	bool used, dropped, disputed, elders, shown;
-	struct twin_piece piece[TWIN_PIECES];
-};
-
-struct twin_source {
-	uint64_t addr[2];
-	uint32_t class;
-	uint64_t entered;
-	bool used;
-};
-
-struct twin {
-	struct pk_fragments_conf conf;
-	struct pk_stage_counters count;
-	uint32_t tick;
-	uint64_t clock;
-	struct twin_datagram datagram[TWIN_DATAGRAMS];
-	struct twin_source source[TWIN_DATAGRAMS];
-	/* What the last fragment made whole: hashes, each once. */
-	uint64_t out[TWIN_OUT];
-	uint32_t outs;
-	uint8_t frame[RIG_FRAME + 4096];
-};
-
-/* FNV-1a: what was emitted is compared by it. */
-static inline uint64_t twin_hash(const uint8_t *bytes, uint32_t len)
-{
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (uint32_t i = 0; i < len; i++)
-		h = (h ^ bytes[i]) * 0x100000001b3ULL;
-	return h;
-}
-
-static inline void twin_keep_hash(uint64_t *out, uint32_t *n, uint64_t h)
-{
-	uint32_t i = 0;
-
-	while (i < *n && out[i] < h)
-		i++;
-	if (i < *n && out[i] == h)
-		return;
-	if (*n == TWIN_OUT)
-		abort();
-	memmove(&out[i + 1], &out[i], (*n - i) * sizeof(*out));
-	out[i] = h;
-	++*n;
-}
+#include "tests/fragments_twin_join.h"
 
 /* --- sources ---------------------------------------------------------------- */
 
@@ -158,25 +86,24 @@ static inline void twin_note(struct twin *t, const uint64_t addr[2])
 
 /* --- forgetting --------------------------------------------------------------- */
 
-static inline uint32_t twin_drop(struct twin *t, struct twin_datagram *d,
-				 bool only_elders)
+static inline void twin_drop(struct twin *t, struct twin_datagram *d,
+			     uint32_t before, __u64 *end)
 {
-	uint32_t kept = 0, gone = 0;
+	uint32_t kept = 0;
 	uint64_t addr[2];
 
 	for (uint32_t i = 0; i < d->n; i++) {
-		if (only_elders && !d->piece[i].elder) {
+		if (d->piece[i].seq >= before) {
 			d->piece[kept++] = d->piece[i];
 			continue;
 		}
 		free(d->piece[i].bytes);
-		gone++;
+		t->count.frag_resident -= !d->piece[i].used;
+		*end += !d->piece[i].used;
 	}
 	d->n = kept;
-	t->count.frag_resident -= gone;
 	twin_addr(&d->key, addr);
 	twin_note(t, addr);
-	return gone;
 }
 
 static inline void twin_forget(struct twin *t, struct twin_datagram *d,
@@ -184,10 +111,18 @@ static inline void twin_forget(struct twin *t, struct twin_datagram *d,
 {
 	uint64_t addr[2];
 
-	*end += twin_drop(t, d, false);
+	if (!d->done)
+		twin_run(t, d);
+	twin_drop(t, d, UINT32_MAX, end);
 	twin_addr(&d->key, addr);
 	d->used = false;
 	twin_note(t, addr);
+}
+
+static inline void twin_evict(struct twin *t, struct twin_datagram *d)
+{
+	t->count.frag_forgotten += d->done;
+	twin_forget(t, d, &t->count.frag_evicted);
 }
 
 static inline void twin_close(struct twin *t, uint32_t tick)
@@ -204,28 +139,38 @@ static inline void twin_close(struct twin *t, uint32_t tick)
 
 		if (d->used && now >= most && d->born_ns <= now - most)
 			twin_forget(t, d,
-				    d->shown ? &t->count.frag_used
-					     : &t->count.frag_expired);
+				    d->oversize ? &t->count.frag_oversize
+						: &t->count.frag_expired);
 	}
 }
 
 /* --- room ----------------------------------------------------------------------- */
 
-static inline struct twin_datagram *twin_oldest(struct twin *t,
-						const uint64_t *addr,
-						const struct twin_datagram *but)
+static inline struct twin_datagram *twin_oldest_that(
+	struct twin *t, const uint64_t *addr, const struct twin_datagram *but,
+	bool is_done)
 {
 	struct twin_datagram *best = NULL;
 
 	for (uint32_t i = 0; i < t->conf.datagrams; i++) {
 		struct twin_datagram *d = &t->datagram[i];
 
-		if (!d->used || d == but || (addr && !twin_is_of(d, addr)))
+		if (!d->used || d == but || d->done != is_done ||
+		    (addr && !twin_is_of(d, addr)))
 			continue;
 		if (!best || d->age < best->age)
 			best = d;
 	}
 	return best;
+}
+
+static inline struct twin_datagram *twin_oldest(struct twin *t,
+						const uint64_t *addr,
+						const struct twin_datagram *but)
+{
+	struct twin_datagram *d = twin_oldest_that(t, addr, but, true);
+
+	return d ? d : twin_oldest_that(t, addr, but, false);
 }
 
 /* The biggest class first; in it, who has been there the longest. */
@@ -278,7 +223,7 @@ static inline bool twin_room(struct twin *t, const struct twin_datagram *d,
 		v = twin_oldest(t, addr, d);
 		if (!v)
 			return false;
-		twin_forget(t, v, &t->count.frag_evicted);
+		twin_evict(t, v);
 	}
 	for (;;) {
 		twin_sum(t, NULL, &blocks, &datagrams);
@@ -288,21 +233,11 @@ static inline bool twin_room(struct twin *t, const struct twin_datagram *d,
 		v = twin_victim(t, d);
 		if (!v)
 			return false;
-		twin_forget(t, v, &t->count.frag_evicted);
+		twin_evict(t, v);
 	}
 }
 
 /* --- relations ------------------------------------------------------------------ */
-
-static inline uint8_t twin_byte(const struct twin_piece *p, uint32_t at)
-{
-	return p->bytes[p->head_len + at - p->offset];
-}
-
-static inline bool twin_has(const struct twin_piece *p, uint32_t at)
-{
-	return at >= p->offset && at < p->offset + p->len;
-}
 
 enum twin_relation { TWIN_FRESH, TWIN_COPY, TWIN_OVERLAP, TWIN_DISPUTE };
 
@@ -334,18 +269,24 @@ static inline enum twin_relation twin_compare(const struct twin_piece *p,
 	return ip6 ? TWIN_DISPUTE : TWIN_OVERLAP;
 }
 
-static inline enum twin_relation twin_relate(const struct twin_datagram *d,
+static inline enum twin_relation twin_to(const struct twin_datagram *d,
+					 uint32_t i,
+					 const struct pk_fragment *g)
+{
+	return twin_compare(&d->piece[i], g,
+			    g->key.direction & PK_FRAGMENT_IP6);
+}
+
+static inline enum twin_relation twin_relate(struct twin_datagram *d,
 					     const struct pk_fragment *g)
 {
 	enum twin_relation most = TWIN_FRESH;
 
 	for (uint32_t i = 0; i < d->n; i++) {
-		enum twin_relation r;
+		enum twin_relation r = twin_to(d, i, g);
 
-		if (d->piece[i].elder)
-			continue;
-		r = twin_compare(&d->piece[i], g,
-				 g->key.direction & PK_FRAGMENT_IP6);
+		if (r == TWIN_COPY && g->ttl > d->piece[i].ttl)
+			d->piece[i].ttl = g->ttl;
 		if (r == TWIN_COPY)
 			return r;
 		if (r > most)
@@ -354,189 +295,101 @@ static inline enum twin_relation twin_relate(const struct twin_datagram *d,
 	return most;
 }
 
-/* --- putting together ------------------------------------------------------------- */
-
-enum twin_policy { BY_FIRST, BY_LAST, BY_BEFORE, BY_AFTER };
-
-/* Does @a win over @b? */
-static inline bool twin_wins(enum twin_policy by, const struct twin_piece *a,
-			     const struct twin_piece *b)
-{
-	switch (by) {
-	case BY_FIRST:
-		return a->seq < b->seq;
-	case BY_LAST:
-		return a->seq > b->seq;
-	case BY_BEFORE:
-		return a->offset != b->offset ? a->offset < b->offset
-					      : a->seq < b->seq;
-	default:
-		return a->offset != b->offset ? a->offset > b->offset
-					      : a->seq > b->seq;
-	}
-}
-
-/* Whose byte it is; NULL: nobody has it. */
-static inline const struct twin_piece *twin_owner(const struct twin_datagram *d,
-						  bool elders,
-						  enum twin_policy by,
-						  uint32_t at)
-{
-	const struct twin_piece *owner = NULL;
-
-	for (uint32_t i = 0; i < d->n; i++) {
-		const struct twin_piece *p = &d->piece[i];
-
-		if ((p->elder && !elders) || !twin_has(p, at))
-			continue;
-		if (!owner || twin_wins(by, p, owner))
-			owner = p;
-	}
-	return owner;
-}
-
-static inline uint32_t twin_end(const struct twin_datagram *d, bool elders,
-				enum twin_policy by)
-{
-	const struct twin_piece *last = NULL;
-	uint32_t low = UINT32_MAX, high = 0;
-
-	for (uint32_t i = 0; i < d->n; i++) {
-		const struct twin_piece *p = &d->piece[i];
-
-		if ((p->elder && !elders) || p->more)
-			continue;
-		if (p->offset + p->len < low)
-			low = p->offset + p->len;
-		if (p->offset + p->len > high)
-			high = p->offset + p->len;
-		if (!last || twin_wins(by, p, last))
-			last = p;
-	}
-	if (!last)
-		return 0;
-	if (by == BY_BEFORE)
-		return low;
-	return by == BY_AFTER ? high : last->offset + last->len;
-}
-
-/* 1: emitted, 0: a byte is missing, -1: too long. */
-static inline int twin_join_by(struct twin *t, const struct twin_datagram *d,
-			       bool elders, enum twin_policy by)
-{
-	bool ip6 = d->key.direction & PK_FRAGMENT_IP6;
-	uint32_t end = twin_end(d, elders, by), head;
-	const struct twin_piece *first;
-	uint8_t *ip = t->frame + RIG_ETH;
-
-	for (uint32_t at = 0; at < end; at++)
-		if (!twin_owner(d, elders, by, at))
-			return 0;
-	if (!end)
-		return 0;
-	first = twin_owner(d, elders, by, 0);
-	head = first->head_len - (ip6 ? 8 : 0);
-	if (head - (ip6 ? RIG_IP6 : 0) + end > 65535)
-		return -1;
-	memset(t->frame, 0, RIG_ETH);
-	rig_put(t->frame + 12, ip6 ? 0x86dd : 0x0800, 2);
-	memcpy(ip, first->bytes, head);
-	if (ip6) {
-		ip[6] = first->bytes[RIG_IP6];
-		rig_put(ip + 4, end, 2);
-	} else {
-		rig_put(ip + 2, RIG_IP4 + end, 2);
-		rig_put(ip + 6, 0, 2);
-	}
-	for (uint32_t at = 0; at < end; at++)
-		ip[head + at] = twin_byte(twin_owner(d, elders, by, at), at);
-	twin_keep_hash(t->out, &t->outs,
-		       twin_hash(t->frame, RIG_ETH + head + end));
-	return 1;
-}
-
-static inline int twin_join(struct twin *t, const struct twin_datagram *d,
-			    bool elders)
-{
-	bool emitted = false, oversize = false;
-
-	for (int by = BY_FIRST; by <= BY_AFTER; by++) {
-		int done = twin_join_by(t, d, elders, (enum twin_policy)by);
-
-		emitted |= done > 0;
-		oversize |= done < 0;
-	}
-	return emitted ? 1 : oversize ? -1 : 0;
-}
-
-static inline void twin_complete(struct twin *t, struct twin_datagram *d)
-{
-	int done = 0;
-
-	if (d->elders && !d->shown) {
-		d->shown = twin_join(t, d, true) > 0;
-		t->count.frag_datagrams += d->shown;
-	}
-	done = twin_join(t, d, false);
-	if (!done)
-		return;
-	t->count.frag_datagrams += done > 0;
-	t->count.frag_expired += twin_drop(t, d, true);
-	twin_forget(t, d,
-		    done > 0 ? &t->count.frag_used : &t->count.frag_oversize);
-}
-
 /* --- taking a fragment --------------------------------------------------------------- */
 
-static inline bool twin_has_first(const struct twin_datagram *d)
+static inline void twin_renew(struct twin *t, struct twin_datagram *d,
+			      uint64_t now)
 {
-	for (uint32_t i = 0; i < d->n; i++)
-		if (!d->piece[i].elder && !d->piece[i].offset)
-			return true;
-	return false;
-}
-
-static inline void twin_begin_anew(struct twin *t, struct twin_datagram *d,
-				   const struct pk_fragment *g)
-{
-	t->count.frag_expired += twin_drop(t, d, true);
-	if (d->n == PK_FRAGMENTS_EACH)
-		t->count.frag_expired += twin_drop(t, d, false);
-	for (uint32_t i = 0; i < d->n; i++)
-		d->piece[i].elder = true;
-	d->elders = d->n != 0;
-	d->shown = d->disputed = false;
-	d->overlaps = 1;
-	d->born_ns = g->time_ns;
+	d->born_ns = now;
 	d->age = ++t->clock;
 }
 
-static inline bool twin_admit(struct twin *t, struct twin_datagram *d,
-			      const struct pk_fragment *g)
+static inline void twin_complete(struct twin *t, struct twin_datagram *d,
+				 uint64_t now)
 {
-	enum twin_relation r = twin_relate(d, g);
+	int done = twin_join_all(t, d, false);
 
-	if (r == TWIN_COPY) {
+	d->oversize |= done < 0;
+	if (done <= 0)
+		return;
+	t->count.frag_datagrams++;
+	for (uint32_t i = 0; i < d->n; i++) {
+		t->count.frag_used += !d->piece[i].used;
+		t->count.frag_resident -= !d->piece[i].used;
+		d->piece[i].used = true;
+	}
+	d->done = true;
+	d->oversize = false;
+	twin_renew(t, d, now);
+}
+
+static inline bool twin_is_full(const struct twin_datagram *d,
+				enum twin_relation r)
+{
+	uint32_t overlaps = 0;
+
+	for (uint32_t i = 0; i < d->n; i++)
+		overlaps += d->piece[i].overlap;
+	return d->n == PK_FRAGMENTS_EACH ||
+	       (r != TWIN_FRESH && overlaps == PK_FRAGMENT_OVERLAPS);
+}
+
+/* The oldest first piece goes with all before the next one. */
+static inline void twin_displace(struct twin *t, struct twin_datagram *d,
+				 uint64_t now, enum twin_relation r)
+{
+	while (d->n && twin_is_full(d, r)) {
+		uint32_t low = UINT32_MAX, next = UINT32_MAX, n = d->n;
+
+		for (uint32_t i = 0; i < d->n; i++) {
+			uint32_t seq = d->piece[i].seq;
+
+			if (d->piece[i].offset)
+				continue;
+			if (seq < low) {
+				next = low;
+				low = seq;
+			} else if (seq < next) {
+				next = seq;
+			}
+		}
+		twin_drop(t, d, low == UINT32_MAX ? low : next,
+			  &t->count.frag_quota);
+		t->count.frag_displaced += n - d->n;
+	}
+	d->done = d->oversize = false;
+	twin_renew(t, d, now);
+}
+
+static inline bool twin_admit(struct twin *t, struct twin_datagram *d,
+			      const struct pk_fragment *g,
+			      enum twin_relation *r)
+{
+	*r = twin_relate(d, g);
+	if (*r == TWIN_COPY || (d->done && *r == TWIN_OVERLAP)) {
 		t->count.frag_duplicate++;
 		return false;
 	}
-	t->count.frag_overlap += r == TWIN_DISPUTE;
-	if (r == TWIN_DISPUTE && g->key.direction & PK_FRAGMENT_IP6) {
-		t->count.frag_dropped += twin_drop(t, d, false) + 1;
+	t->count.frag_overlap += *r == TWIN_DISPUTE;
+	if (*r == TWIN_DISPUTE && g->key.direction & PK_FRAGMENT_IP6) {
+		t->count.frag_dropped++;
+		twin_drop(t, d, UINT32_MAX, &t->count.frag_dropped);
 		d->dropped = true;
+		d->done = d->oversize = false;
+		twin_renew(t, d, g->time_ns);
 		return false;
 	}
-	if (r == TWIN_DISPUTE && !g->offset && twin_has_first(d)) {
-		twin_begin_anew(t, d, g);
+	if (!twin_is_full(d, *r)) {
+		if (*r == TWIN_DISPUTE)
+			twin_renew(t, d, g->time_ns);
 		return true;
 	}
-	if (d->n == PK_FRAGMENTS_EACH ||
-	    (r != TWIN_FRESH && d->overlaps == PK_FRAGMENT_OVERLAPS)) {
+	if (*r != TWIN_DISPUTE || g->offset) {
 		t->count.frag_quota++;
 		return false;
 	}
-	d->overlaps += r != TWIN_FRESH;
-	d->disputed |= r == TWIN_DISPUTE;
+	twin_displace(t, d, g->time_ns, *r);
+	*r = twin_relate(d, g);
 	return true;
 }
 
@@ -550,22 +403,28 @@ static inline struct twin_datagram *twin_create(struct twin *t,
 	memset(d, 0, sizeof(*d));
 	d->used = true;
 	d->key = g->key;
-	d->born_ns = g->time_ns;
-	d->age = ++t->clock;
+	twin_renew(t, d, g->time_ns);
 	return d;
 }
 
 static inline void twin_put(struct twin *t, struct twin_datagram *d,
-			    const struct pk_fragment *g)
+			    const struct pk_fragment *g, enum twin_relation r)
 {
-	struct twin_piece *p = &d->piece[d->n++];
+	struct twin_piece *p = &d->piece[d->n];
 	uint64_t addr[2];
 
+	for (uint32_t i = 0; i < d->n; i++)
+		d->piece[i].disputed |=
+			r == TWIN_DISPUTE && twin_to(d, i, g) == TWIN_DISPUTE;
+	d->n++;
 	*p = (struct twin_piece){ .seq = d->seq++,
 				  .offset = g->offset,
 				  .len = g->len,
 				  .head_len = g->head_len,
-				  .more = g->more };
+				  .ttl = g->ttl,
+				  .more = g->more,
+				  .overlap = r != TWIN_FRESH,
+				  .disputed = r == TWIN_DISPUTE };
 	p->bytes = malloc(g->head_len + g->len);
 	if (!p->bytes)
 		abort();
@@ -579,9 +438,10 @@ static inline void twin_put(struct twin *t, struct twin_datagram *d,
 static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 {
 	struct twin_datagram *d = NULL;
+	enum twin_relation r = TWIN_FRESH;
 
-	twin_close(t, pk_tick(g->time_ns));
 	t->outs = 0;
+	twin_close(t, pk_tick(g->time_ns));
 	t->count.frag_in++;
 	for (uint32_t i = 0; i < t->conf.datagrams; i++)
 		if (t->datagram[i].used &&
@@ -591,7 +451,7 @@ static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 		t->count.frag_dropped++;
 		return;
 	}
-	if (d && !twin_admit(t, d, g))
+	if (d && !twin_admit(t, d, g, &r))
 		return;
 	if (!twin_room(t, d, g)) {
 		t->count.frag_quota++;
@@ -599,8 +459,8 @@ static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 	}
 	if (!d)
 		d = twin_create(t, g);
-	twin_put(t, d, g);
-	twin_complete(t, d);
+	twin_put(t, d, g, r);
+	twin_complete(t, d, g->time_ns);
 }
 
 /* A zeroed twin, and one that was emptied, may begin. */

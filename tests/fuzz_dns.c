@@ -62,10 +62,9 @@ static const struct pk_view *listed(void)
 	return &v;
 }
 
-static void check(const struct pk_dns *dns, size_t size)
+static void check(const struct pk_dns *dns)
 {
 	if (!dns->name_len || dns->name_len > PK_DNS_NAME_MAX ||
-	    12 + dns->name_len + 4U > size ||
 	    pk_name_length(dns->name, dns->name_len) != dns->name_len)
 		abort();
 	for (uint32_t at = 0; at < dns->name_len; at++)
@@ -80,36 +79,40 @@ static void check_again(const struct pk_dns *dns)
 	struct pk_dns again;
 
 	memcpy(msg + 12, dns->name, dns->name_len);
-	if (pk_dns_question(msg, 12 + dns->name_len + 4U, &again) != PK_DNS_OK)
+	if (pk_dns_question(msg, 12 + dns->name_len + 4U, 0, &again))
 		abort();
 	if (memcmp(again.name, dns->name, sizeof dns->name) != 0)
 		abort();
 }
 
-static void try_whole(const uint8_t *msg, uint32_t len)
+static void try_whole(const uint8_t *payload, uint32_t len, bool tcp)
 {
+	struct dns_twin t;
 	struct pk_dns dns;
-	int reason = pk_dns_question(msg, len, &dns);
+	int reason = pk_dns_question(payload, len, tcp, &dns);
 
-	if (reason != dns.reason)
+	dns_twin_read(payload, len, tcp, &t);
+	if (reason != dns.reason || reason != dns_twin_follow(payload, len, &t))
 		abort();
 	if (reason != PK_DNS_OK)
 		return;
-	check(&dns, len);
+	if (dns.name_len != t.name_len || memcmp(dns.name, t.name, t.name_len))
+		abort();
+	check(&dns);
 	check_again(&dns);
 }
 
-static void try_fast(const uint8_t *payload, uint32_t len, uint32_t prefix)
+static void try_fast(const uint8_t *payload, uint32_t len, bool tcp)
 {
 	const struct pk_view *v = listed();
 	uint32_t slot = PK_NO_SLOT;
 	struct pk_question q;
 	struct dns_twin t;
-	int reason = pk_dns_payload(payload + prefix, len, prefix, &q);
+	int reason = pk_dns_payload(payload, len, tcp, &q);
 
 	if (reason == PK_DNS_OK)
-		slot = pk_dns_find(v, payload + prefix, &q);
-	dns_twin_read(payload, len, prefix != 0, &t);
+		slot = pk_dns_find(v, payload + q.prefix, &q);
+	dns_twin_read(payload, len, tcp, &t);
 	dns_twin_find(&t, v);
 	if (q.reason != t.reason || slot != t.slot)
 		abort();
@@ -130,9 +133,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (size)
 		memcpy(payload, data, size);
-	try_whole(payload, len);
-	try_fast(payload, len, 0);
-	try_fast(payload, len, PK_DNS_PREFIX);
+	for (int tcp = 0; tcp < 2; tcp++) {
+		try_whole(payload, len, tcp);
+		try_fast(payload, len, tcp);
+	}
 	free(payload);
 	return 0;
 }

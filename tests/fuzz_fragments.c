@@ -28,7 +28,7 @@ static void must(int ok)
 		abort();
 }
 
-/* Every byte of what was emitted is read; whole ones are kept. */
+/* Every byte of what was emitted is read; all but first ones are kept. */
 static void keep(void *arg, const struct pk_datagram *d)
 {
 	struct made *made = arg;
@@ -36,7 +36,7 @@ static void keep(void *arg, const struct pk_datagram *d)
 
 	must(d->len > RIG_ETH && d->last != NULL);
 	must(d->index > 0 || d->part == PK_DATAGRAM_FIRST);
-	if (d->part == PK_DATAGRAM_WHOLE)
+	if (d->part != PK_DATAGRAM_FIRST)
 		twin_keep_hash(made->hash, &made->n, h);
 }
 
@@ -89,7 +89,7 @@ static void one_frame(const uint8_t *data, uint32_t size)
 	free(frame);
 }
 
-/* Bytes: who and what, where, how long, how much later, which bytes. */
+/* Bytes: who and what, where, how long, how much later, TTL and which bytes. */
 static struct shape shape_of(const uint8_t *b, const uint8_t *bytes)
 {
 	struct shape s = { .src = b[0] & 3,
@@ -97,6 +97,7 @@ static struct shape shape_of(const uint8_t *b, const uint8_t *bytes)
 			   .ip6 = b[0] >> 4 & 1,
 			   .more = b[0] >> 5 & 1,
 			   .proto = b[0] >> 6 & 1 ? 6 : 17,
+			   .ttl = b[4] >> 4,
 			   .offset = (b[1] & 31) * 8U,
 			   .len = b[2] & 128 ? (b[2] & 127) * 5U
 					     : (b[2] & 31) * 8U };

@@ -63,12 +63,16 @@ def ask(wire, indicator=None, seen=None):
 def defects():
     evil = labels(b'evil', b'example')
     for wire in (b'\xc0\x0c', b'\xc0\x0e\xc0\x0c', b'\xc0\xff', b'\xc0\x02',       # N01, N02
-                 labels(b'x') + b'\xc0\x0c', evil[:5] + b'\xc0\x0c',
+                 labels(b'x') + b'\xc0\x0c', evil[:5] + b'\xc0\x0c', evil + b'\xc0\xff',
                  b'\x41' + evil + b'\0', b'\x80\0', labels(b'evil') + b'\x47example\0',  # N03
                  labels(b'a' * 63, b'b' * 63, b'c' * 63, b'd' * 61) + evil + b'\0',   # N04
                  b'\x40' + b'a' * 64 + evil + b'\0',
                  b'\0'):
         ask(wire)
+    # N02: back to a zero of the header, and into the label before
+    ask(evil + b'\xc0\x06', 'evil.example')
+    ask(labels(b'\3sub\7example\0') + b'\xc0\x0d', 'sub.example',
+        r'\003sub\007example\000.sub.example')
     whole = message(name('evil.example'))
     for cut in range(len(whole)):                                                   # N06
         Row().udp(whole[:cut])
@@ -127,7 +131,12 @@ def streams():
         row.tcp(struct.pack('>H', len(payload)) + payload)
     whole = message(name('evil.example'))
     Row().tcp(struct.pack('>H', 3) + whole)
-    Row().tcp(whole)
+    row = Row('evil.example')                       # the length in a segment of its own
+    row.tcp(struct.pack('>H', len(whole)))
+    row.tcp(whole)
+    row = Row()                                     # a question in two: counted, not seen
+    row.tcp(struct.pack('>H', len(whole)) + whole[:20])
+    row.tcp(whole[20:])
     Row().tcp(b'')
     Row().tcp(b'\0')
     Row('evil.example').tcp(struct.pack('>H', 900) + whole)

@@ -62,7 +62,7 @@ seq -f '15.1.0.%g' 0 99 >big
 quiet ioc load big --feed l
 expect "half an upload, or in the wrong order, changes nothing" timeout 60 \
 	python3 "$tests/clients.py" "$run/d/ctl.sock"
-expect "two loads at a time: one is done, the other told" timeout 60 \
+expect "two loads at a time: one after the other, each whole" timeout 60 \
 	python3 "$tests/clients.py" "$run/d/ctl.sock" two
 half() { # picketctl itself is killed while it sends
 	local before client pid

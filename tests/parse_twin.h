@@ -507,6 +507,7 @@ static bool twin_ports(struct twin *t, long at)
 
 static void twin_payload(struct twin *t, long at, long until)
 {
+	until = until < t->until ? until : t->until;
 	t->p->payload_off = (uint16_t)at;
 	t->p->payload_len = (uint16_t)(until - at > 65535 ? 65535 : until - at);
 	t->p->layers |= PK_HAS_PAYLOAD;
@@ -732,7 +733,8 @@ static int twin_ip6(struct twin *t, long at)
 	if (!twin_enter(t, at))
 		return PK_PARSE_TUNNEL_DEPTH;
 	payload = twin_number(t, at + 4, 2);
-	if (payload == 0 && t->data[at + 6] == 0)
+	if (payload == 0 &&
+	    (t->data[at + 6] == 0 || t->until - at - 40 > 65535))
 		payload = t->until - at - 40;
 	p->tos = (uint8_t)(twin_number(t, at, 2) / 16);
 	p->key.proto = t->data[at + 6];
@@ -850,7 +852,9 @@ static void twin_parse(const uint8_t *data, long readable, long wire,
 
 	memset(d, 0, sizeof(*d));
 	reason = twin_cut(&t, wire, twin_frame(&t, 0));
-	t.p->reason = (uint8_t)(t.defect != PK_PARSE_OK ? t.defect : reason);
+	if (reason != PK_PARSE_NONLINEAR && t.defect != PK_PARSE_OK)
+		reason = t.defect;
+	t.p->reason = (uint8_t)reason;
 }
 
 #endif /* PK_TESTS_PARSE_TWIN_H */

@@ -83,9 +83,10 @@ for p in $planes; do
 done
 
 # --- conservation: what tshark counts is what flows hold -----------------------
-# IP packets and bytes of the outermost header.
+# IP packets and bytes of the innermost header; not of what ICMP quotes.
 truth() { # CAPTURE
-	tshark -n -r "$1" --disable-protocol tcp -T fields -E occurrence=f -e ip.len -e ipv6.plen 2>/dev/null |
+	tshark -n -r "$1" --disable-protocol tcp --disable-protocol icmp --disable-protocol icmpv6 \
+		-T fields -E occurrence=l -e ip.len -e ipv6.plen 2>/dev/null |
 		awk -F'\t' '$1 != "" { n++; b += $1 } $1 == "" && $2 != "" { n++; b += $2 + 40 } END { print n + 0, b + 0 }'
 }
 flows() {

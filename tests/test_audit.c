@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/cursor.h"
 #include "dataplane/record.h"
 
 /* The oracle's own table of counters: name and place. */
@@ -69,7 +70,8 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	w->hit_offered = 50, w->hit_submitted = 45, w->hit_ring_full = 5;
 	w->hit_packets_src = 60, w->hit_packets_dst = 50;
 	w->hit_packets_outer = 20;
-	w->sample_offered = 40, w->sample_submitted = 30;
+	w->sample_frag_refused = 2;
+	w->sample_offered = 42, w->sample_submitted = 30;
 	w->sample_ring_full = 7, w->sample_unreadable = 3;
 	w->flow_lines = 20, w->flow_out_lines = 18, w->flow_lost_lines = 2;
 	w->flow_packets = 900, w->flow_out_packets = 700;
@@ -88,13 +90,15 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	w->dns_messages = 66, w->dns_no_question = 2, w->dns_short = 3;
 	w->dns_label_type = 4, w->dns_pointer = 5, w->dns_name_length = 6;
 	w->dns_tcp_other = 7, w->dns_unreadable = 8, w->dns_deep = 9;
-	w->dns_names = 22, w->dns_listed = 10;
+	w->dns_names = 21, w->dns_listed = 10, w->dns_tcp_split = 1;
 	s->names_in = 16, s->names_given = 5, s->names_looked_up = 7;
 	s->names_bad = 4, s->names_found = 3;
-	s->frag_in = 61, s->frag_used = 20, s->frag_duplicate = 2;
+	s->frag_long = 9, s->frag_checksum = 10;
+	s->frag_displaced = 11;
+	s->frag_in = 80, s->frag_used = 20, s->frag_duplicate = 2;
 	s->frag_expired = 3, s->frag_evicted = 4, s->frag_dropped = 5;
 	s->frag_oversize = 6, s->frag_quota = 7, s->frag_cut = 8;
-	s->frag_length = 2, s->frag_resident = 4, s->frag_nested = 57;
+	s->frag_length = 2, s->frag_resident = 4, s->frag_nested = 76;
 	s->frag_hits = 2;
 	s->flows_out = 10;
 	s->records_offered = 50, s->records_written = 44;
@@ -129,6 +133,9 @@ static void fill(struct pk_audit *a, struct pk_audit_plane *plane)
 	t->closed_quiet = 2, t->closed_early = 1, t->closed_end = 1;
 	t->open = 2;
 	t->updates = 5, t->told = 15;
+	s->told_out = 15, s->journal_offered = 17, s->journal_refused = 2;
+	s->journal_committed = 11, s->journal_dropped = 3;
+	s->journal_waiting = 1;
 	s->bus_offered = 30, s->bus_published = 28, s->bus_refused = 2;
 	s->control_connections = 9, s->control_closed = 7;
 	s->control_open = 2;
@@ -412,6 +419,8 @@ static void losses_are_told(void **state)
 	(void)state;
 	l->plane[1].stage.socket_drops += 27952;
 	l->plane[1].known.offered += 27952;
+	l->plane[0].workers.reason[PK_PARSE_OK] -= 5;
+	l->plane[0].workers.reason[PK_PARSE_TUNNEL_DEPTH] += 5;
 	check(l);
 	assert_int_equal(l->failed, 0);
 	n = pk_audit_losses(&l->a, loss);
@@ -423,8 +432,10 @@ static void losses_are_told(void **state)
 		if (!strcmp(loss[i].plane, l->plane[1].name) &&
 		    !strcmp(loss[i].name, "socket_drops"))
 			found += loss[i].count == 27956;
+		if (!strcmp(loss[i].name, "reason.TUNNEL_DEPTH"))
+			found += loss[i].count == 5;
 	}
-	assert_int_equal(found, 1);
+	assert_int_equal(found, 2);
 	memset(l->plane, 0, sizeof(l->plane));
 	memset(&l->a.sensor, 0, sizeof(l->a.sensor));
 	assert_int_equal(pk_audit_losses(&l->a, loss), 0);

@@ -289,8 +289,33 @@ static void missing_messages_are_reported(void **state)
 	assert_non_null(strstr(m.json, "\"hit\":7"));
 	beat(&f, 1, n + 2, 15, 7);
 	assert_int_equal(expect(s).missed, 0);
-	feed(&f, PK_BUS_THREAT, 2, 3, "{}"); /* a new epoch: 1, 2 */
+	feed(&f, PK_BUS_HIT, 2, 3, "{}"); /* a new epoch: 1, 2 */
 	assert_int_equal(expect(s).missed, 2);
+	pk_bus_sub_free(s);
+	stop_feeder(&f);
+}
+
+static void journaled_numbers_go_on_over_a_restart(void **state)
+{
+	struct pk_bus_sub *s;
+	struct feeder f;
+
+	(void)state;
+	start_feeder(&f);
+	s = subscribe(NULL);
+	first_beat(&f, s, 10);
+	feed(&f, PK_BUS_THREAT, 2, 11, "{}"); /* the next one */
+	assert_int_equal(expect(s).missed, 0);
+	feed(&f, PK_BUS_THREAT, 3, 14, "{}"); /* 12, 13 */
+	assert_int_equal(expect(s).missed, 2);
+	beat(&f, 4, 1, 14, 0); /* nothing new */
+	assert_int_equal(expect(s).missed, 0);
+	feed(&f, PK_BUS_THREAT, 4, 16, "{}"); /* 15 */
+	assert_int_equal(expect(s).missed, 1);
+	feed(&f, PK_BUS_THREAT, 5, 3, "{}"); /* a new journal: 1, 2 */
+	assert_int_equal(expect(s).missed, 2);
+	feed(&f, PK_BUS_THREAT, 5, 5, "{}"); /* 4 */
+	assert_int_equal(expect(s).missed, 1);
 	pk_bus_sub_free(s);
 	stop_feeder(&f);
 }
@@ -469,6 +494,7 @@ int main(void)
 		cmocka_unit_test(
 			a_heartbeat_comes_each_second_with_the_latest_numbers),
 		cmocka_unit_test(missing_messages_are_reported),
+		cmocka_unit_test(journaled_numbers_go_on_over_a_restart),
 		cmocka_unit_test(a_part_of_a_class_shows_no_gaps),
 		cmocka_unit_test(malformed_messages_are_skipped_and_counted),
 		cmocka_unit_test(the_socket_is_for_owner_and_group),

@@ -307,6 +307,61 @@ static void indicators_come_back_after_a_restart(void **state)
 	remove_dir(dir);
 }
 
+static size_t rejected_of(struct rig *r, struct json_object **out)
+{
+	*out = ok(r, "feed show", "\"feed\":\"b\"");
+	return json_object_array_length(at(*out, "rejected"));
+}
+
+/* One byte of the file that keeps them is another one. */
+static void damage(const struct rig *r, const char *feed)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", r->rejected, feed);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, -20, SEEK_END), 0);
+	assert_int_equal(fputc(0x7e, f), 0x7e);
+	fclose(f);
+}
+
+static void rejected_lines_come_back_after_a_restart(void **state)
+{
+	char dir[] = "/tmp/pk-ioc-XXXXXX", disk[32], path[128];
+	struct json_object *before, *after;
+	struct rig r;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(disk, sizeof(disk), "%s/d", dir);
+	open_rig_in(&r, disk);
+	put(ok(&r, "ioc add", "\"value\":\"203.0.113.9\""));
+	put(uploaded(&r, "ioc load",
+		     "\"feed\":\"b\",\"format\":\"lines\",\"name\":\"x\"",
+		     "203.0.113.1\n1.2.3.400\n203.0.113.2\n\"\"\"\n"));
+	assert_int_equal(rejected_of(&r, &before), 2);
+	close_rig(&r);
+	open_rig_in(&r, disk);
+	assert_int_equal(rejected_of(&r, &after), 2);
+	assert_string_equal(json_object_to_json_string(before),
+			    json_object_to_json_string(after));
+	put(before);
+	put(after);
+	/* of the number of "b", 1; nothing is shown of what is damaged */
+	damage(&r, "1");
+	close_rig(&r);
+	open_rig_in(&r, disk);
+	assert_int_equal(rejected_of(&r, &after), 0);
+	put(after);
+	put(ok(&r, "feed del", "\"feed\":\"b\""));
+	snprintf(path, sizeof(path), "%s/1", r.rejected);
+	assert_int_equal(access(path, F_OK), -1);
+	close_rig(&r);
+	remove_dir(dir);
+}
+
 /* What a change that is taken back named first is on disk with the next one. */
 static void a_feed_of_a_change_taken_back_can_be_used(void **state)
 {
@@ -391,6 +446,7 @@ int main(void)
 		cmocka_unit_test(two_at_once_do_not_mix),
 		cmocka_unit_test(history_can_be_gone_back_to),
 		cmocka_unit_test(indicators_come_back_after_a_restart),
+		cmocka_unit_test(rejected_lines_come_back_after_a_restart),
 		cmocka_unit_test(a_feed_of_a_change_taken_back_can_be_used),
 		cmocka_unit_test(a_snapshot_makes_the_next_start_short),
 		cmocka_unit_test(rejected_lines_can_be_seen),

@@ -249,6 +249,72 @@ static void an_indicator_ends_by_itself(void **state)
 	close_rig(&r);
 }
 
+static void what_begins_later_does_not_match_yet(void **state)
+{
+	struct json_object *o;
+	struct rig r;
+
+	(void)state;
+	open_rig(&r);
+	put(uploaded(&r, "ioc apply", "",
+		     "{\"op\":\"add\",\"value\":\"203.0.113.1\","
+		     "\"valid_from\":\"2100-01-01T00:00:00Z\"}\n"
+		     "{\"op\":\"add\",\"value\":\"203.0.113.2\","
+		     "\"valid_from\":\"2020-01-01T00:00:00Z\"}\n"));
+	o = ok(&r, "ioc test", "\"value\":\"203.0.113.1\"");
+	assert_false(json_object_get_boolean(at(o, "match")));
+	assert_string_equal(text(o, "items.0.valid_from"),
+			    "2100-01-01T00:00:00Z");
+	put(o);
+	o = ok(&r, "ioc test", "\"value\":\"203.0.113.2\"");
+	assert_true(json_object_get_boolean(at(o, "match")));
+	put(o);
+	/* another feed says it is one now */
+	put(ok(&r, "ioc add", "\"value\":\"203.0.113.1\",\"feed\":\"g\""));
+	o = ok(&r, "ioc test", "\"value\":\"203.0.113.1\"");
+	assert_true(json_object_get_boolean(at(o, "match")));
+	put(o);
+	close_rig(&r);
+}
+
+/* As the planes do: what it carries, where nothing covers it itself. */
+static void what_an_address_carries_is_tested_and_explained(void **state)
+{
+	struct json_object *o;
+	struct rig r;
+
+	(void)state;
+	open_rig(&r);
+	put(ok(&r, "ioc add", "\"value\":\"203.0.113.1\""));
+	put(ok(&r, "ioc add", "\"value\":\"203.0.113.2:443\""));
+	o = ok(&r, "ioc test", "\"value\":\"64:ff9b::203.0.113.1\"");
+	assert_true(json_object_get_boolean(at(o, "match")));
+	assert_string_equal(text(o, "value"), "64:ff9b::cb00:7101");
+	assert_string_equal(text(o, "embedded"), "nat64");
+	assert_string_equal(text(o, "carried"), "203.0.113.1");
+	assert_string_equal(text(o, "items.0.value"), "203.0.113.1");
+	put(o);
+	o = ok(&r, "ioc explain", "\"value\":\"2002:cb00:7101::1\"");
+	assert_string_equal(text(o, "embedded"), "6to4");
+	assert_string_equal(text(o, "items.0.value"), "203.0.113.1");
+	put(o);
+	o = ok(&r, "ioc test", "\"value\":\"[64:ff9b::203.0.113.2]:443\"");
+	assert_true(json_object_get_boolean(at(o, "match")));
+	assert_string_equal(text(o, "carried"), "203.0.113.2:443");
+	put(o);
+	o = ok(&r, "ioc test", "\"value\":\"64:ff9b::203.0.113.9\"");
+	assert_false(json_object_get_boolean(at(o, "match")));
+	put(o);
+	/* its own comes first */
+	put(ok(&r, "ioc add",
+	       "\"value\":\"64:ff9b::203.0.113.1\",\"force\":true"));
+	o = ok(&r, "ioc test", "\"value\":\"64:ff9b::203.0.113.1\"");
+	assert_string_equal(text(o, "items.0.value"), "64:ff9b::cb00:7101");
+	assert_false(json_object_object_get_ex(o, "embedded", NULL));
+	put(o);
+	close_rig(&r);
+}
+
 static void all_that_ends_at_once_is_one_commit(void **state)
 {
 	enum { ITEMS = 60000, ROW = 16 };
@@ -405,6 +471,9 @@ int main(void)
 		cmocka_unit_test(pushes_go_on_while_a_base_is_built),
 		cmocka_unit_test(changes_are_applied_all_or_not_at_all),
 		cmocka_unit_test(an_indicator_ends_by_itself),
+		cmocka_unit_test(what_begins_later_does_not_match_yet),
+		cmocka_unit_test(
+			what_an_address_carries_is_tested_and_explained),
 		cmocka_unit_test(all_that_ends_at_once_is_one_commit),
 		cmocka_unit_test(hits_are_summed_and_explained),
 		cmocka_unit_test(all_can_be_listed_in_pages),

@@ -364,6 +364,122 @@ static void too_many_loads_are_told_so(void **state)
 	close_rig(&r);
 }
 
+/* Eight places, and who does not want his any more has none. */
+static void a_load_whose_client_left_takes_no_place(void **state)
+{
+	struct json_object *o;
+	struct rig r;
+	int fd[10];
+
+	(void)state;
+	open_rig(&r);
+	pk_indicators_hold(r.d.indicators);
+	for (int i = 0; i < 9; i++) {
+		fd[i] = load(&r, i, "203.0.113.1\n");
+		for (int k = 0; k < 200 && !is_under_way(&r, (unsigned)i); k++)
+			turn(&r);
+		for (int k = 0; k < 20; k++)
+			turn(&r);
+	}
+	close(fd[3]);
+	o = ok(&r, "ioc status", "");
+	assert_int_equal(number(o, "loading.waiting"), 7);
+	put(o);
+	fd[9] = load(&r, 9, "203.0.113.1\n");
+	for (int k = 0; k < 200; k++)
+		turn(&r);
+	/* f0, its eight, and no more the one that left */
+	assert_true(is_under_way(&r, 8));
+	assert_false(is_under_way(&r, 9));
+	pk_indicators_release(r.d.indicators);
+	for (int i = 0; i < 10; i++) {
+		if (i == 3)
+			continue;
+		o = answer(&r, fd[i]);
+		assert_int_equal(number(o, "result.diff.added"), 1);
+		put(o);
+	}
+	close_rig(&r);
+}
+
+/* --- reports and hits ------------------------------------------------------------------- */
+
+/* While somebody reads the active base, no other is built in its place. */
+static void a_base_that_is_read_stays(void **state)
+{
+	struct pk_indicators_state s;
+	struct json_object *o;
+	uint64_t generation;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	open_rig(&r);
+	store_many(&r);
+	pk_indicators_publish(r.d.indicators, 1, NULL, NULL);
+	rest(&r);
+	pk_indicators_state(r.d.indicators, &s);
+	generation = s.base_generation;
+	fd = ask(&r, "ioc status", "");
+	for (int i = 0; i < TURNS && !r.d.indicators->built.readers; i++)
+		turn(&r);
+	assert_int_equal(r.d.indicators->built.readers, 1);
+	pk_indicators_read_base(r.d.indicators); /* and we */
+	put(answer(&r, fd));
+	assert_int_equal(r.d.indicators->built.readers, 1);
+	pk_indicators_publish(r.d.indicators, 1, NULL, NULL);
+	for (int i = 0; i < 200; i++) {
+		turn(&r);
+		pk_indicators_state(r.d.indicators, &s);
+		assert_false(s.building);
+	}
+	o = ok(&r, "ioc add", "\"value\":\"203.0.113.9\"");
+	put(o); /* pushes go on */
+	pk_indicators_leave_base(r.d.indicators);
+	rest(&r);
+	pk_indicators_state(r.d.indicators, &s);
+	assert_true(s.base_generation > generation);
+	close_rig(&r);
+}
+
+static void hits_of_what_has_gone_are_not_told(void **state)
+{
+	struct pk_images *images;
+	struct json_object *o, *items;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	open_rig(&r);
+	store_many(&r);
+	images = (struct pk_images *)pk_indicators_images(r.d.indicators);
+	for (uint32_t slot = 1; slot <= MANY; slot++)
+		pk_images_hit(images, slot);
+	fd = ask(&r, "ioc hits", "\"limit\":10000");
+	for (int i = 0; i < 200 && !is_under_way(&r, 0); i++)
+		turn(&r);
+	for (int i = 0; i < 4; i++)
+		turn(&r);
+	assert_true(is_under_way(&r, 0));
+	for (uint32_t slot = 1; slot <= MANY; slot++) {
+		struct pk_indicator ind;
+
+		assert_int_equal(
+			pk_store_get(r.d.indicators->store, slot, &ind), 0);
+		assert_int_equal(
+			pk_indicators_del(r.d.indicators, &ind, PK_ALL_FEEDS),
+			0);
+	}
+	o = answer(&r, fd);
+	items = at(o, "result.items");
+	assert_true(json_object_array_length(items) < MANY);
+	for (size_t i = 0; i < json_object_array_length(items); i++)
+		assert_true(json_object_object_get_ex(
+			json_object_array_get_idx(items, i), "slot", NULL));
+	put(o);
+	close_rig(&r);
+}
+
 static void a_feed_that_was_deleted_is_told_no_more(void **state)
 {
 	struct json_object *o;
@@ -484,6 +600,9 @@ int main(void)
 		cmocka_unit_test(lines_without_a_client_change_nothing),
 		cmocka_unit_test(loads_wait_in_line),
 		cmocka_unit_test(too_many_loads_are_told_so),
+		cmocka_unit_test(a_load_whose_client_left_takes_no_place),
+		cmocka_unit_test(a_base_that_is_read_stays),
+		cmocka_unit_test(hits_of_what_has_gone_are_not_told),
 		cmocka_unit_test(a_feed_that_was_deleted_is_told_no_more),
 		cmocka_unit_test(a_load_that_says_nothing_new_is_no_commit),
 		cmocka_unit_test(changes_of_safelists_do_not_undo_one_another),

@@ -44,7 +44,7 @@ static struct pk_threat_indicator describe(const struct pk_store *s,
 					   uint32_t slot, const char *addr,
 					   uint16_t port, int expect)
 {
-	struct pk_describe how = { s, feed_name, s };
+	struct pk_describe how = { s, feed_name, s, 0 };
 	struct pk_threat_indicator out = { 0 };
 	union pk_addr a;
 	struct pk_threat_seen seen = { .slot = slot, .addr = &a, .port = port };
@@ -146,7 +146,7 @@ static void what_has_ended_is_none_though_it_is_still_there(void **state)
 
 	(void)state;
 	assert_int_equal(pk_store_new(&s, 1), 0);
-	how = (struct pk_describe){ s, feed_name, s };
+	how = (struct pk_describe){ s, feed_name, s, 0 };
 	assert_int_equal(pk_addr_parse(&a, "203.0.113.7"), 0);
 	seen.slot = slot = add(s, "f", "203.0.113.7", 50);
 	assert_int_equal(pk_describe(&how, &seen, &t), 0);
@@ -170,6 +170,48 @@ static void what_has_ended_is_none_though_it_is_still_there(void **state)
 	pk_store_free(s);
 }
 
+static void what_begins_later_is_none_yet(void **state)
+{
+	struct pk_threat_seen seen = { 0 };
+	struct pk_threat_indicator t;
+	struct pk_indicator ind;
+	struct pk_describe how;
+	struct pk_store *s;
+	union pk_addr a;
+
+	(void)state;
+	assert_int_equal(pk_store_new(&s, 1), 0);
+	how = (struct pk_describe){ s, feed_name, s, 1 };
+	pk_indicator_init(&ind);
+	assert_int_equal(pk_indicator_parse(&ind, "203.0.113.7", 11),
+			 PK_REFUSED_NONE);
+	ind.feed = (uint16_t)pk_store_feed(s, "soon");
+	ind.meta.valid_from = 5000;
+	assert_int_equal(pk_store_add(s, &ind, &seen.slot), 0);
+	assert_int_equal(pk_addr_parse(&a, "203.0.113.7"), 0);
+	seen.addr = &a;
+	seen.at_ns = 4999999999999;
+	assert_int_equal(pk_describe(&how, &seen, &t), -ETIME);
+	seen.at_ns = 5000000000000;
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	/* the time is not known; or it does not matter */
+	seen.at_ns = 0;
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	seen.at_ns = 4999000000000;
+	how.begins = 0;
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	how.begins = 1;
+	/* a prefix around it, or another feed, says it is one now */
+	add(s, "nets", "203.0.113.0/24", 50);
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	assert_string_equal(t.value, "203.0.113.0/24");
+	assert_int_equal(t.feeds, 1);
+	add(s, "now", "203.0.113.7", 50);
+	assert_int_equal(pk_describe(&how, &seen, &t), 0);
+	assert_string_equal(t.value, "203.0.113.7");
+	pk_store_free(s);
+}
+
 static void names_are_compared_with_what_they_cover(void **state)
 {
 	static const uint8_t below[] = "\3www\4evil\7example";
@@ -181,7 +223,7 @@ static void names_are_compared_with_what_they_cover(void **state)
 
 	(void)state;
 	assert_int_equal(pk_store_new(&s, 1), 0);
-	how = (struct pk_describe){ s, feed_name, s };
+	how = (struct pk_describe){ s, feed_name, s, 0 };
 	seen.slot = add(s, "f", "evil.example", 50);
 	assert_int_equal(pk_describe(&how, &seen, &t), 0);
 	assert_string_equal(t.value, "evil.example");
@@ -239,7 +281,7 @@ static void a_mapped_address_is_told_from_ipv4_by_its_header(void **state)
 
 	(void)state;
 	assert_int_equal(pk_store_new(&s, 1), 0);
-	how = (struct pk_describe){ s, feed_name, s };
+	how = (struct pk_describe){ s, feed_name, s, 0 };
 	assert_int_equal(pk_addr_parse(&a, "198.51.100.7"), 0);
 	add(s, "f", "198.51.100.7", 60);
 	assert_int_equal(pk_describe(&how, &seen, &t), 0);
@@ -259,6 +301,7 @@ int main(void)
 		cmocka_unit_test(what_was_just_deleted_is_still_named),
 		cmocka_unit_test(
 			what_has_ended_is_none_though_it_is_still_there),
+		cmocka_unit_test(what_begins_later_is_none_yet),
 		cmocka_unit_test(names_are_compared_with_what_they_cover),
 		cmocka_unit_test(what_an_address_carries_is_named),
 		cmocka_unit_test(

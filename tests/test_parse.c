@@ -159,6 +159,48 @@ static void a_head_that_ends_inside_ip_options_is_cut(void **state)
 	assert_int_equal(p.reason, PK_PARSE_IP_TRUNCATED);
 }
 
+/* The outer packet says where it ends; a trailer follows. */
+static void a_payload_ends_with_all_that_is_around_it(void **state)
+{
+	uint8_t frame[FRAME_MAX];
+	uint32_t len =
+		add_hex(frame, 0,
+			E4 IP4("0033", "0000", "04") IP4("0040", "0000", "11")
+				UDP("0020") "61626364");
+	struct pk_packet p = parse_whole(frame, len);
+
+	(void)state;
+	assert_int_equal(p.reason, PK_PARSE_IP_TRUNCATED);
+	assert_int_equal(p.payload_off, 62);
+	assert_int_equal(p.payload_len, 3);
+	frame[14 + 6] = 0x20; /* in a first fragment, as well */
+	p = parse_whole(frame, len);
+	assert_int_equal(p.reason, PK_PARSE_OK);
+	assert_int_equal(p.payload_len, 3);
+}
+
+/* Whatever was wrong before: the kernel must know that more can be had. */
+static void a_head_that_ends_behind_a_defect_is_cut(void **state)
+{
+	static const char *const hex[] = {
+		E4 IP4_OPT("46", "002c",
+			   "06") "07000000" TCP,  /* a bad option */
+		E4 IP4("0060", "0000", "06") TCP, /* longer than the frame */
+	};
+	uint8_t frame[FRAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hex) / sizeof(hex[0]); i++) {
+		uint32_t len = add_hex(frame, 0, hex[i]);
+		uint8_t whole = parse_whole(frame, len).reason;
+
+		assert_true(whole != PK_PARSE_OK);
+		for (uint32_t n = 14; n < len; n++)
+			assert_int_equal(parse_head(frame, n, len).reason,
+					 PK_PARSE_NONLINEAR);
+	}
+}
+
 /* The kernel leaves the length of a segment above 64 KiB at 0. */
 static void a_segment_beyond_64_kib_has_the_length_of_its_frame(void **state)
 {
@@ -172,6 +214,12 @@ static void a_segment_beyond_64_kib_has_the_length_of_its_frame(void **state)
 	assert_int_equal(p.payload_len, 65535);
 	p = parse_head(frame, len, len);
 	assert_int_equal(p.reason, PK_PARSE_IP_LENGTH);
+	len = add_hex(frame, 0, E6 IP6("0000", "06") TCP);
+	p = parse_head(frame, len, 14 + 40 + 65536);
+	assert_int_equal(p.reason, PK_PARSE_OK);
+	assert_int_equal(p.bytes, 40 + 65536);
+	p = parse_head(frame, len, 14 + 40 + 65535);
+	assert_int_equal(p.bytes, 40);
 }
 
 /* --- tags ------------------------------------------------------------------- */
@@ -574,6 +622,8 @@ int main(void)
 		cmocka_unit_test(
 			truncations_are_monotone_and_read_nothing_outside),
 		cmocka_unit_test(a_head_that_ends_inside_ip_options_is_cut),
+		cmocka_unit_test(a_payload_ends_with_all_that_is_around_it),
+		cmocka_unit_test(a_head_that_ends_behind_a_defect_is_cut),
 		cmocka_unit_test(
 			a_segment_beyond_64_kib_has_the_length_of_its_frame),
 		cmocka_unit_test(

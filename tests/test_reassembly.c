@@ -11,176 +11,8 @@
 
 #include <cmocka.h>
 
-#include "bpf/flow.h"
-#include "bpf/parse.h"
-#include "dataplane/inspect/lineup.h"
-#include "ioc/image/builder.h"
-#include "ioc/image/images.h"
-#include "ioc/indicator.h"
-#include "ioc/store/store.h"
-#include "tests/fragments_rig.h"
+#include "tests/reassembly_rig.h"
 #include "tools/gen/splitmix.h"
-
-enum { HITS = 4096, PAYLOAD = 4000, SENT = 8000 };
-
-static const char *const listed[] = {
-	"bad.example",
-	"other.example",
-	"203.0.113.7",
-	"198.51.100.9:4444",
-};
-
-/* --- what is listed, and what was found ---------------------------------------- */
-
-struct rig {
-	struct pk_images *images;
-	struct pk_reassembly *r;
-	struct pk_stage_counters count;
-	uint32_t slot[4];
-	struct pk_hit hit[HITS];
-	uint32_t hits;
-	uint64_t now_ns, frames;
-};
-
-static void keep(void *arg, const struct pk_hit *h)
-{
-	struct rig *r = arg;
-
-	assert_true(r->hits < HITS);
-	r->hit[r->hits++] = *h;
-}
-
-static void publish(struct rig *r)
-{
-	const struct pk_images_conf conf = { .seed = 7 };
-	struct pk_store *store;
-	struct pk_block block;
-
-	assert_int_equal(pk_store_new(&store, conf.seed), 0);
-	for (int i = 0; i < 4; i++) {
-		struct pk_indicator ind;
-
-		pk_indicator_init(&ind);
-		assert_int_equal(
-			pk_indicator_parse(&ind, listed[i], strlen(listed[i])),
-			0);
-		assert_int_equal(pk_store_add(store, &ind, &r->slot[i]), 0);
-	}
-	assert_int_equal(pk_builder_base(store, &block), 0);
-	assert_int_equal(pk_images_new(&r->images, &conf), 0);
-	assert_int_equal(pk_images_publish_base(r->images, &block), 0);
-	pk_block_free(&block);
-	pk_store_free(store);
-}
-
-static struct rig *open_rig(int in_order)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-	struct pk_reassembly_conf conf = {
-		.seed = 5, .in_order = (uint8_t)in_order, .hit = keep, .arg = r
-	};
-
-	assert_non_null(r);
-	publish(r);
-	conf.images = r->images;
-	conf.stats = &r->count;
-	assert_int_equal(pk_reassembly_new(&r->r, &conf), 0);
-	r->now_ns = 1700000000ULL * 1000000000ULL;
-	return r;
-}
-
-static void close_rig(struct rig *r)
-{
-	pk_reassembly_drain(r->r);
-	assert_int_equal(r->count.frag_resident, 0);
-	assert_int_equal(r->count.frag_in, RIG_ENDS(&r->count));
-	pk_reassembly_free(r->r);
-	pk_images_free(r->images);
-	free(r);
-}
-
-/* --- frames ------------------------------------------------------------------- */
-
-/* As a worker makes it; 0 when the frame is no fragment. */
-static int make_sample(struct pk_sample_event *e, const uint8_t *frame,
-		       uint32_t len)
-{
-	struct pk_decode d;
-
-	pk_parse(frame, frame + len, len, &d);
-	memset(e, 0, sizeof(*e));
-	e->head.type = PK_EVENT_SAMPLE;
-	e->head.version = PK_ABI_VERSION;
-	e->caplen = len < PK_SAMPLE_BYTES ? len : PK_SAMPLE_BYTES;
-	e->head.len = (uint32_t)sizeof(*e) + e->caplen;
-	e->frame_len = len;
-	e->why = PK_SAMPLE_FRAGMENT;
-	e->packet = d.packet;
-	memcpy(e + 1, frame, e->caplen);
-	return d.packet.layers & PK_IS_FRAGMENT;
-}
-
-union sample {
-	struct pk_sample_event e;
-	uint8_t bytes[sizeof(struct pk_sample_event) + PK_SAMPLE_BYTES];
-};
-
-static void send_frame(struct rig *r, const uint8_t *frame, uint32_t len)
-{
-	union sample s;
-
-	r->now_ns += 1000;
-	r->frames++;
-	assert_true(make_sample(&s.e, frame, len));
-	s.e.time_ns = r->now_ns;
-	s.e.frame = r->frames;
-	pk_reassembly_sample(r->r, &s.e);
-}
-
-static void send(struct rig *r, struct shape s)
-{
-	uint8_t frame[RIG_FRAME];
-
-	send_frame(r, frame, rig_build(&s, frame));
-}
-
-/* A question for @name in a UDP datagram of @len bytes. */
-static void put_question(uint8_t *udp, const char *name, uint32_t len)
-{
-	uint8_t *at = udp + 20;
-
-	memset(udp, 0, len);
-	rig_put(udp, 40000, 2);
-	rig_put(udp + 2, 53, 2);
-	rig_put(udp + 4, len, 2);
-	udp[13] = 1; /* QDCOUNT */
-	while (*name) {
-		size_t n = strcspn(name, ".");
-
-		*at++ = (uint8_t)n;
-		memcpy(at, name, n);
-		at += n;
-		name += n + (name[n] == '.');
-	}
-	at[2] = at[4] = 1;
-}
-
-static struct shape part(const uint8_t *payload, uint32_t from, uint32_t to,
-			 int more)
-{
-	return (struct shape){ .src = 1,
-			       .id = 77,
-			       .offset = from,
-			       .len = to - from,
-			       .more = (uint8_t)more,
-			       .data = payload + from };
-}
-
-static struct shape six(struct shape s)
-{
-	s.ip6 = 1;
-	return s;
-}
 
 /* --- questions ------------------------------------------------------------------- */
 
@@ -301,6 +133,97 @@ static void d17_a_question_is_found_in_a_flood(void **state)
 	}
 	assert_true(r->count.frag_evicted > 100000);
 	assert_int_equal(r->hits, 1);
+	close_rig(r);
+}
+
+/* --- what is judged again, and what is never whole ------------------------------ */
+
+static void d14_the_true_end_is_judged_when_it_comes(void **state)
+{
+	struct rig *r = open_rig(0);
+	uint8_t bad[48], good[48];
+
+	(void)state;
+	put_question(bad, "bad.example", sizeof(bad));
+	put_question(good, "baz.example", sizeof(good));
+	send(r, part(bad, 0, 16, 1));
+	send(r, part(good, 16, 48, 0));
+	assert_int_equal(r->hits, 0);
+	send(r, part(bad, 16, 48, 0));
+	assert_int_equal(r->hits, 1);
+	assert_int_equal(r->hit[0].slot, r->slot[0]);
+	assert_int_equal(r->hit[0].head.frame, 3);
+	close_rig(r);
+}
+
+static void what_was_told_is_not_told_when_it_is_judged_again(void **state)
+{
+	struct rig *r = open_rig(0);
+	uint8_t bad[64];
+
+	(void)state;
+	put_question(bad, "bad.example", sizeof(bad));
+	send(r, part(bad, 0, 24, 1));
+	send(r, part(bad, 24, 64, 0));
+	assert_int_equal(r->hits, 1);
+	for (uint8_t i = 1; i < 10; i++) {
+		bad[60] = i;
+		send(r, part(bad, 24, 64, 0));
+	}
+	assert_int_equal(r->count.frag_datagrams, 10);
+	assert_int_equal(r->hits, 1);
+	/* In another one it is. */
+	for (int i = 0; i < 2; i++) {
+		struct shape s = part(bad, i ? 24 : 0, i ? 64 : 24, !i);
+
+		s.id++;
+		send(r, s);
+	}
+	assert_int_equal(r->hits, 2);
+	close_rig(r);
+}
+
+static void a_question_in_fragments_without_an_end_is_found(void **state)
+{
+	uint8_t udp[2000];
+
+	(void)state;
+	put_question(udp, "www.bad.example", sizeof(udp));
+	for (int ip6 = 0; ip6 < 2; ip6++) {
+		struct rig *r = open_rig(0);
+
+		for (uint32_t at = 0; at < 80; at += 8) {
+			struct shape s = part(udp, at, at + 8, 1);
+
+			send(r, ip6 ? six(s) : s);
+		}
+		assert_int_equal(r->hits, 0);
+		pk_reassembly_close(r->r,
+				    pk_tick(r->now_ns + 62 * 1000000000ULL));
+		assert_int_equal(r->count.frag_runs, 1);
+		assert_int_equal(r->hits, 1);
+		assert_int_equal(r->hit[0].slot, r->slot[0]);
+		assert_int_equal(r->hit[0].head.frame, 10);
+		assert_int_equal(r->hit[0].head.port, 0);
+		assert_int_equal(r->hit[0].packet.key.dport, 53);
+		assert_string_equal(r->hit[0].text, "\3www\3bad\7example");
+		close_rig(r);
+	}
+}
+
+/* The sample ends in it. */
+static void a_fragment_longer_than_a_sample_is_counted(void **state)
+{
+	static uint8_t payload[PK_SAMPLE_BYTES];
+	struct rig *r = open_rig(0);
+	uint32_t fits = (PK_SAMPLE_BYTES - RIG_ETH - RIG_IP4) & ~7U;
+
+	(void)state;
+	send(r, part(payload, 0, fits, 1));
+	assert_int_equal(r->count.frag_long, 0);
+	send(r, part(payload, 0, fits + 8, 1));
+	assert_int_equal(r->count.frag_long, 1);
+	assert_int_equal(r->count.frag_cut, 0);
 	close_rig(r);
 }
 
@@ -489,140 +412,6 @@ static void ports_in_the_second_fragment_are_found(void **state)
 	close_rig(r);
 }
 
-/* --- replay ---------------------------------------------------------------------------- */
-
-struct sent {
-	union sample *sample;
-	uint32_t n;
-};
-
-/* Fragments of few datagrams, over some ticks, in their order. */
-static void record(struct sent *sent)
-{
-	static uint8_t bad[48], good[48];
-	uint64_t random = 9, now = 1700000000ULL * 1000000000ULL;
-	uint8_t frame[RIG_FRAME];
-
-	put_question(bad, "bad.example", sizeof(bad));
-	put_question(good, "baz.example", sizeof(good));
-	sent->sample = calloc(SENT, sizeof(*sent->sample));
-	assert_non_null(sent->sample);
-	for (sent->n = 0; sent->n < SENT; sent->n++) {
-		union sample *s = &sent->sample[sent->n];
-		uint64_t n = pk_splitmix_next(&random);
-		uint32_t at = (uint32_t)(n >> 8) % 6 * 8;
-		struct shape shape =
-			part(n & 1 ? bad : good, at, at + 8, at < 40);
-
-		shape.src = (uint32_t)(n >> 16) % 3;
-		shape.id = (n >> 20) % 8 ? (n >> 20) % 3 : 10 + sent->n;
-		now += (n >> 24) % 20000000;
-		make_sample(&s->e, frame, rig_build(&shape, frame));
-		s->e.time_ns = now;
-		s->e.frame = sent->n + 1;
-	}
-}
-
-/* Each tick's samples in an order of its own. */
-static struct rig *replay(const struct sent *sent, uint64_t random)
-{
-	uint32_t *order = calloc(SENT, sizeof(*order)), first = 0;
-	struct rig *r = open_rig(1);
-
-	assert_non_null(order);
-	while (first < sent->n) {
-		uint32_t tick = pk_tick(sent->sample[first].e.time_ns), n = 0;
-
-		while (first + n < sent->n &&
-		       pk_tick(sent->sample[first + n].e.time_ns) == tick) {
-			order[n] = first + n;
-			n++;
-		}
-		for (uint32_t i = 0; random && i < n; i++) {
-			uint32_t j = i + (uint32_t)(pk_splitmix_next(&random) %
-						    (n - i));
-			uint32_t t = order[j];
-
-			order[j] = order[i];
-			order[i] = t;
-		}
-		for (uint32_t i = 0; i < n; i++)
-			pk_reassembly_sample(r->r, &sent->sample[order[i]].e);
-		first += n;
-		/* not every tick is closed by itself */
-		if (tick % 3 == random % 3)
-			pk_reassembly_close(r->r, tick + 1);
-	}
-	pk_reassembly_drain(r->r);
-	free(order);
-	return r;
-}
-
-static void replay_gives_the_same_for_any_order_within_ticks(void **state)
-{
-	struct sent sent;
-	struct rig *a;
-
-	(void)state;
-	record(&sent);
-	a = replay(&sent, 0);
-	assert_true(a->hits > 100);
-	assert_true(a->count.frag_expired > 100);
-	for (uint64_t seed = 1; seed < 8; seed++) {
-		struct rig *b = replay(&sent, seed);
-
-		assert_int_equal(a->hits, b->hits);
-		assert_memory_equal(a->hit, b->hit, a->hits * sizeof(*a->hit));
-		assert_memory_equal(&a->count, &b->count, sizeof(a->count));
-		close_rig(b);
-	}
-	assert_int_equal(a->count.frag_early, 0);
-	close_rig(a);
-	free(sent.sample);
-}
-
-static uint64_t seen[8];
-static uint32_t seen_n;
-
-static void see(void *arg, const struct pk_sample_event *e)
-{
-	(void)arg;
-	seen[seen_n++] = e->frame;
-}
-
-static void a_lineup_keeps_what_is_not_due_and_says_when_it_is_full(
-	void **state)
-{
-	struct pk_lineup *l;
-	uint8_t frame[100];
-	union sample s;
-	struct shape shape = part(frame, 0, 8, 1);
-
-	(void)state;
-	memset(frame, 0, sizeof(frame));
-	make_sample(&s.e, frame, rig_build(&shape, frame + 20));
-	assert_int_equal(
-		pk_lineup_new(&l, 4 * (((s.e.head.len + 7) & ~7U) + 32)), 0);
-	for (uint64_t i = 0; i < 4; i++) {
-		s.e.frame = 10 - i;
-		s.e.time_ns = i == 1 ? 200 : 100;
-		assert_int_equal(pk_lineup_push(l, &s.e), 0);
-	}
-	assert_int_equal(pk_lineup_push(l, &s.e), -ENOSPC);
-	assert_int_equal(pk_lineup_count(l), 4);
-	pk_lineup_take(l, 200, see, NULL);
-	assert_int_equal(seen_n, 3);
-	assert_int_equal(seen[0], 7);
-	assert_int_equal(seen[1], 8);
-	assert_int_equal(seen[2], 10);
-	assert_int_equal(pk_lineup_count(l), 1);
-	assert_int_equal(pk_lineup_push(l, &s.e), 0);
-	pk_lineup_take(l, UINT64_MAX, see, NULL);
-	assert_int_equal(pk_lineup_count(l), 0);
-	pk_lineup_free(l);
-	pk_lineup_free(NULL);
-}
-
 /* --- memory ------------------------------------------------------------------------------ */
 
 /* The sanitizer has an allocator of its own. */
@@ -678,7 +467,7 @@ static void every_shortage_of_memory_is_told(void **state)
 		assert_int_equal(live, before);
 	}
 	fail_in = -1;
-	assert_int_equal(n, 12);
+	assert_int_equal(n, 13);
 	pk_reassembly_free(r);
 	assert_int_equal(live, before);
 }
@@ -694,6 +483,12 @@ int main(void)
 		cmocka_unit_test(names_of_both_variants_are_told),
 		cmocka_unit_test(d14_an_ipv6_overlap_hides_in_no_hit),
 		cmocka_unit_test(d17_a_question_is_found_in_a_flood),
+		cmocka_unit_test(d14_the_true_end_is_judged_when_it_comes),
+		cmocka_unit_test(
+			what_was_told_is_not_told_when_it_is_judged_again),
+		cmocka_unit_test(
+			a_question_in_fragments_without_an_end_is_found),
+		cmocka_unit_test(a_fragment_longer_than_a_sample_is_counted),
 		cmocka_unit_test(inner_addresses_cut_in_two_are_found),
 		cmocka_unit_test(
 			inner_addresses_in_the_first_fragment_are_not_told_again),
@@ -701,10 +496,6 @@ int main(void)
 			pairs_around_the_innermost_are_told_as_they_are),
 		cmocka_unit_test(fragments_in_fragments_are_put_together),
 		cmocka_unit_test(ports_in_the_second_fragment_are_found),
-		cmocka_unit_test(
-			replay_gives_the_same_for_any_order_within_ticks),
-		cmocka_unit_test(
-			a_lineup_keeps_what_is_not_due_and_says_when_it_is_full),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(every_shortage_of_memory_is_told),
 #endif

@@ -174,6 +174,9 @@ int pk_cli_call(const struct pk_cli *cli, const struct pk_cli_args *args,
  * label). @size bytes at @out. */
 void pk_cli_show_value(struct json_object *o, char *out, size_t size);
 
+/* The IPv4 address that was looked for in an IPv6 address's place, if one was. */
+void pk_cli_show_carried(struct json_object *o);
+
 /* A file that is to be sent, taken from FILE[,FORMAT]; - is standard input. */
 struct pk_cli_source {
 	char *path;

@@ -228,14 +228,27 @@ int pk_cli_ioc_list(const struct pk_cli *cli, const struct pk_cli_args *args)
 	return rc;
 }
 
+void pk_cli_show_carried(struct json_object *o)
+{
+	if (pk_cli_get(o, "embedded"))
+		pk_cli_print(stdout, "looked for: %s, which it carries (%s)\n",
+			     pk_cli_text(o, "carried"),
+			     pk_cli_text(o, "embedded"));
+}
+
 static void show_test(struct json_object *r, bool match)
 {
 	struct json_object *safe = pk_cli_get(r, "safe");
+	struct json_object *items = pk_cli_get(r, "items");
 
 	pk_cli_print(stdout, "%s %s: %s\n", pk_cli_text(r, "type"),
-		     pk_cli_text(r, "value"), match ? "match" : "no match");
-	if (match)
-		show_items(pk_cli_get(r, "items"), true);
+		     pk_cli_text(r, "value"),
+		     match		    ? "match"
+		     : pk_cli_length(items) ? "no match: not valid yet"
+					    : "no match");
+	pk_cli_show_carried(r);
+	if (pk_cli_length(items))
+		show_items(items, true);
 	if (safe)
 		pk_cli_print(stdout, "a guard keeps it out: %s\n",
 			     json_object_get_string(safe));

@@ -96,6 +96,7 @@ int pk_cli_ioc_explain(const struct pk_cli *cli, const struct pk_cli_args *args)
 	if (cli->json) {
 		pk_cli_json(cli, r);
 	} else {
+		pk_cli_show_carried(r);
 		for (size_t i = 0; i < pk_cli_length(items); i++)
 			show_item(json_object_array_get_idx(items, i));
 		if (rc)

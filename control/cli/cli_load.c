@@ -126,17 +126,22 @@ struct watch {
 	_Atomic int stop;
 };
 
-static void tell_phase(struct json_object *answer, char last[32])
+enum { PHASE_TEXT = 160 };
+
+/* Of the load under way: ours may still wait for it. */
+static void tell_phase(struct json_object *answer, char last[PHASE_TEXT])
 {
 	struct json_object *l =
 		pk_cli_get(pk_cli_get(answer, "result"), "loading");
 	int64_t total = pk_cli_int(l, "total");
 	int64_t done = pk_cli_int(l, "done");
-	char now[32];
+	char now[PHASE_TEXT];
 
 	if (!l)
 		return;
-	snprintf(now, sizeof(now), "%.20s %d %%", pk_cli_text(l, "phase"),
+	snprintf(now, sizeof(now), "%.20s of %.100s: %.20s %d %%",
+		 pk_cli_text(l, "op"), pk_cli_text(l, "feed"),
+		 pk_cli_text(l, "phase"),
 		 total ? (int)(done * 100 / total) : 0);
 	if (!strcmp(now, last))
 		return;
@@ -148,7 +153,7 @@ static void tell_phase(struct json_object *answer, char last[32])
 static void *watch_phases(void *arg)
 {
 	struct watch *w = arg;
-	char last[32] = "";
+	char last[PHASE_TEXT] = "";
 
 	while (!atomic_load(&w->stop)) {
 		struct pk_client_call call = { .op = "ioc status",

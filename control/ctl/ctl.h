@@ -144,11 +144,15 @@
  *            With feed: what that feed says. total counts all of the type, or
  *            of the feed (of both: absent)
  *  ioc test  {value, type?}                      {match, VALUE, safe?,
+ *                                                 embedded?, carried?,
  *                                                 items:[ITEM]}
- *            match: true or false, not VALUE's; items: the indicators that cover it,
- *            best first; safe: why a guard would refuse it, a sentence
+ *            match: true or false, not VALUE's: is one of items valid now? items:
+ *            the indicators that cover it, best first; safe: why a guard would
+ *            refuse it, a sentence. Of an IPv6 address that none covers, what
+ *            covers the IPv4 address that it carries: carried, and how
+ *            (embedded: a word of bpf/embedded.h)
  *  ioc explain {value, type?}                    {VALUE, generation, commit,
- *      safe?, items:[{slot, VALUE, hits, first_hit?, last_hit?,
+ *      safe?, embedded?, carried?, items:[{slot, VALUE, hits, first_hit?, last_hit?,
  *        evidence?:{time, plane, role, protocol, src, src_port, dst, dst_port},
  *        where:{layer:"base|delta|none", table, generation},
  *        feeds:[{feed, since?, source, licence, feed_attribution, loaded?,
@@ -160,7 +164,8 @@
  *            most limit (20, at most 10000), only those with hits. items:
  *            {slot, VALUE, feed, hits, first_hit?, last_hit?}, {feed, items,
  *            hits} or {type, items, hits}; a hit counts for every feed of its
- *            indicator. total: indicators with hits; hits: all
+ *            indicator. total: indicators with hits; hits: all. Of the 65536
+ *            indicators that were hit last they outlive a restart
  *  ioc status {}                                 {state:"ok|degraded|
  *      building|loading", why?, generation, commit, hash, items, feeds,
  *      planes:[{plane, port, state, generation, lag_ms}],
@@ -190,7 +195,8 @@
  *                                                 {REASON:N}, rejected:[{line,
  *                                                 column, reason, text,
  *                                                 message}]}
- *            rejected: of the last load, at most samples (10, at most 1000)
+ *            rejected: of the last load, also before a restart; at most samples
+ *            (10, at most 1000)
  *  feed del  {feed, dry_run?}                    {feed, withdrawn, dry_run,
  *                                                 generation, commit}
  *  safelist list {}                              {lists:[LIST]}

@@ -90,7 +90,7 @@ static void count_one(const struct pk_daemon *d, struct tallies *all,
 	const struct pk_store *s = pk_indicators_store(d->indicators);
 	struct tally t = { hits, 1, slot };
 	struct pk_indicator ind;
-	uint16_t feeds[64];
+	uint16_t feeds[PK_FEEDS_MAX];
 	unsigned n;
 
 	all->total++;
@@ -100,11 +100,22 @@ static void count_one(const struct pk_daemon *d, struct tallies *all,
 		return;
 	all->type[ind.type].hits += hits;
 	all->type[ind.type].items++;
-	n = pk_store_feeds(s, slot, feeds, 64);
-	for (unsigned i = 0; i < n && i < 64; i++) {
+	n = pk_store_feeds(s, slot, feeds, PK_FEEDS_MAX);
+	for (unsigned i = 0; i < n; i++) {
 		all->feed[feeds[i]].hits += hits;
 		all->feed[feeds[i]].items++;
 	}
+}
+
+/* One that has gone since it was counted is told no more; nor is another that
+ * has its slot now, whose count began anew. */
+static bool is_there(const struct hits *h, const struct tally *t)
+{
+	const struct pk_indicators *i = h->d->indicators;
+
+	return strcmp(h->by, "indicator") ||
+	       (pk_store_is_live(pk_indicators_store(i), t->key) &&
+		pk_indicators_hits(i, t->key) >= t->hits);
 }
 
 static void tell_indicator(const struct pk_daemon *d, struct json_object *o,
@@ -199,9 +210,12 @@ static enum pk_job_next tell_hits(struct hits *h)
 {
 	struct json_object *o;
 
-	for (unsigned i = 0; i < TELL && h->told < h->all.count; i++)
-		pk_ctl_element(h->job.out,
-			       hits_object(h, &h->all.heap[h->told++]));
+	for (unsigned i = 0; i < TELL && h->told < h->all.count; i++) {
+		const struct tally *t = &h->all.heap[h->told++];
+
+		if (is_there(h, t))
+			pk_ctl_element(h->job.out, hits_object(h, t));
+	}
 	if (h->told < h->all.count)
 		return PK_JOB_MORE;
 	o = json_object_new_object();

@@ -215,8 +215,16 @@ unsigned pk_ctlops_loads_waiting(const struct pk_daemon *d)
 	unsigned n = 0;
 
 	for (const struct pk_load_request *r = d->loads; r; r = r->next)
-		n += !r->started;
+		n += !r->started && !pk_ctl_has_left(r->job.out);
 	return n;
+}
+
+/* Those whose clients have left end: their uploads take room. */
+static void let_go(struct pk_daemon *d)
+{
+	for (struct pk_load_request *r = d->loads; r; r = r->next)
+		if (!r->started && pk_ctl_has_left(r->job.out))
+			pk_job_go(&r->job);
 }
 
 static void queue(struct pk_load_request *r)
@@ -283,15 +291,15 @@ static enum pk_job_next step(struct pk_job *job)
 
 static int start(struct pk_load_request *r)
 {
-	struct pk_load_progress p;
 	struct pk_daemon *d = r->d;
+	unsigned n = pk_ctlops_loads_waiting(d);
 
-	if (pk_ctlops_loads_waiting(d) >= WAITING_MAX) {
-		pk_loader_progress(d->loader, &p);
+	let_go(d);
+	if (n >= WAITING_MAX) {
 		pk_ctl_fail(r->job.out, PK_CTL_E_BUSY,
-			    "ioc status tells how far",
-			    "%s of feed %s is under way, and %d others wait",
-			    p.op, p.feed, WAITING_MAX);
+			    "ioc status tells how far; try again later",
+			    "%s of feed %.64s is under way, and %u others wait",
+			    d->loads->load.op, d->loads->load.feed, n);
 		end(&r->job);
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/embedded.h"
 #include "control/daemon/ctlops_ioc.h"
 #include "control/text.h"
 
@@ -159,6 +160,76 @@ static int op_list(void *arg, struct json_object *args, const void *bytes,
 
 /* --- test and explain --------------------------------------------------------------------- */
 
+/* What covers a value, as the planes look for it. */
+struct cover {
+	struct pk_ioc_args value;
+	struct pk_indicator carried; /* looked for instead */
+	enum pk_embedded_kind kind;  /* how */
+	uint32_t slots[PK_STORE_COVERS];
+	unsigned count;
+	bool match; /* one of them is valid */
+};
+
+/* Is it valid by what one of its feeds says? What ended is there no more. */
+static bool has_begun(const struct pk_daemon *d, uint32_t slot)
+{
+	const struct pk_store *s = pk_indicators_store(d->indicators);
+	uint32_t now = pk_indicators_clock(d->indicators);
+	uint16_t feeds[PK_FEEDS_MAX];
+	unsigned n = pk_store_feeds(s, slot, feeds, PK_FEEDS_MAX);
+	struct pk_meta meta;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!pk_store_meta(s, slot, feeds[i], &meta) &&
+		    meta.valid_from <= now)
+			return true;
+	return false;
+}
+
+static void find_covers(const struct pk_daemon *d,
+			const struct pk_indicator *ind, struct cover *c)
+{
+	c->count = pk_store_cover(pk_indicators_store(d->indicators), ind,
+				  c->slots, PK_STORE_COVERS);
+	for (unsigned i = 0; i < c->count && !c->match; i++)
+		c->match = has_begun(d, c->slots[i]);
+}
+
+/* What an IPv6 address carries comes after itself. */
+static void cover(const struct pk_daemon *d, struct cover *c)
+{
+	const struct pk_indicator *ind = &c->value.ind;
+	struct cover inner = *c;
+
+	find_covers(d, ind, c);
+	if (c->match || (ind->type != PK_INDICATOR_IPV6 &&
+			 ind->type != PK_INDICATOR_IP_PORT))
+		return;
+	inner.carried = *ind;
+	inner.kind = pk_embedded(&ind->addr, &inner.carried.addr);
+	if (ind->type == PK_INDICATOR_IPV6)
+		inner.carried.type = PK_INDICATOR_IPV4;
+	if (inner.kind)
+		find_covers(d, &inner.carried, &inner);
+	if (inner.kind && (inner.match || !c->count))
+		*c = inner;
+}
+
+static void add_cover(struct json_object *o, const struct cover *c)
+{
+#define WORD(name, word) word,
+	static const char *const words[] = { PK_EMBEDDED_KINDS(WORD) };
+#undef WORD
+	char text[PK_VALUE_TEXT_MAX];
+
+	pk_ioc_add_value(o, &c->value.ind);
+	if (!c->kind)
+		return;
+	pk_indicator_print(&c->carried, text);
+	pk_ctlops_add_text(o, "embedded", words[c->kind]);
+	pk_ctlops_add_text(o, "carried", text);
+}
+
 /* Value and type; 0, or the answer has been given. */
 static int take_value(struct json_object *args, struct pk_ioc_args *value,
 		      struct pk_ctl_answer *out)
@@ -189,25 +260,22 @@ static int op_test(void *arg, struct json_object *args, const void *bytes,
 		   size_t n, struct pk_ctl_answer *out)
 {
 	struct pk_daemon *d = arg;
-	uint32_t slots[PK_STORE_COVERS];
-	struct pk_ioc_args value = { 0 };
+	struct cover c = { 0 };
 	struct json_object *o, *items;
-	unsigned count;
 
 	(void)bytes;
 	(void)n;
-	if (take_value(args, &value, out))
+	if (take_value(args, &c.value, out))
 		return 0;
-	count = pk_store_cover(pk_indicators_store(d->indicators), &value.ind,
-			       slots, PK_STORE_COVERS);
+	cover(d, &c);
 	o = json_object_new_object();
-	pk_ioc_add_value(o, &value.ind);
-	json_object_object_add(o, "match", json_object_new_boolean(count > 0));
-	add_safe(o, d, &value.ind);
+	add_cover(o, &c);
+	json_object_object_add(o, "match", json_object_new_boolean(c.match));
+	add_safe(o, d, &c.value.ind);
 	items = pk_ioc_add_list(o, "items");
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < c.count; i++)
 		json_object_array_add(
-			items, pk_ioc_item(d, slots[i], PK_IOC_ANY_FEED));
+			items, pk_ioc_item(d, c.slots[i], PK_IOC_ANY_FEED));
 	pk_ctl_ok(out, o);
 	return 0;
 }
@@ -327,26 +395,23 @@ static int op_explain(void *arg, struct json_object *args, const void *bytes,
 		      size_t n, struct pk_ctl_answer *out)
 {
 	struct pk_daemon *d = arg;
-	uint32_t slots[PK_STORE_COVERS];
-	struct pk_ioc_args value = { 0 };
+	struct cover c = { 0 };
 	struct json_object *o, *items;
-	unsigned count;
 
 	(void)bytes;
 	(void)n;
-	if (take_value(args, &value, out))
+	if (take_value(args, &c.value, out))
 		return 0;
-	count = pk_store_cover(pk_indicators_store(d->indicators), &value.ind,
-			       slots, PK_STORE_COVERS);
+	cover(d, &c);
 	o = json_object_new_object();
-	pk_ioc_add_value(o, &value.ind);
+	add_cover(o, &c);
 	pk_ctlops_add_number(o, "generation",
 			     pk_indicators_generation(d->indicators));
 	pk_ctlops_add_number(o, "commit", pk_indicators_last(d->indicators));
-	add_safe(o, d, &value.ind);
+	add_safe(o, d, &c.value.ind);
 	items = pk_ioc_add_list(o, "items");
-	for (unsigned i = 0; i < count; i++)
-		explain(items, d, slots[i]);
+	for (unsigned i = 0; i < c.count; i++)
+		explain(items, d, c.slots[i]);
 	pk_ctl_ok(out, o);
 	return 0;
 }

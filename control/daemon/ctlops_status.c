@@ -316,6 +316,7 @@ struct asking {
 	struct pk_build_report *report; /* NULL: none was made yet */
 	struct pk_view view;
 	uint64_t generation; /* of the base that it is of */
+	bool reads;	     /* that base */
 	unsigned reports;
 };
 
@@ -326,20 +327,25 @@ static enum pk_job_next begin_report(struct asking *q, uint64_t generation)
 	if (!q->report)
 		return PK_JOB_MORE;
 	q->generation = generation;
+	q->reads = true;
+	pk_indicators_read_base(q->d->indicators);
 	pk_images_view(pk_indicators_images(q->d->indicators), &q->view);
 	return PK_JOB_BESIDE;
 }
 
-/*
- * In the thread. The base that was active is left alone until two more have
- * been built, and a report is made faster than that; if not, the numbers are
- * of no use and are not told: the generation is another one then.
- */
+/* In the thread. */
 static void make_report(struct pk_job *job)
 {
 	struct asking *q = (struct asking *)job;
 
 	pk_block_report(q->view.base, q->report);
+}
+
+static void end_report(struct asking *q)
+{
+	if (q->reads)
+		pk_indicators_leave_base(q->d->indicators);
+	q->reads = false;
 }
 
 static enum pk_job_next status_step(struct pk_job *job)
@@ -348,6 +354,7 @@ static enum pk_job_next status_step(struct pk_job *job)
 	struct pk_indicators_state state;
 	struct pk_daemon *d = q->d;
 
+	end_report(q);
 	pk_indicators_state(d->indicators, &state);
 	if (q->report && q->generation == state.base_generation) {
 		free(d->report);
@@ -366,6 +373,7 @@ static void free_asking(struct pk_job *job)
 {
 	struct asking *q = (struct asking *)job;
 
+	end_report(q);
 	free(q->report);
 	free(q);
 }

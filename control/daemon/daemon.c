@@ -72,14 +72,15 @@ static void on_record(void *arg, const struct pk_record *r)
 static void on_threat(void *arg, const struct pk_threat *t)
 {
 	struct pk_daemon *d = arg;
-	int n = pk_encode_threat(t, d->text, sizeof(d->text));
 
-	if (n > 0)
-		n = pk_bus_publish(d->bus, PK_BUS_THREAT, t->type, t->last_ns,
-				   d->text, (size_t)n);
-	if (n < 0)
-		pk_err("a threat could not be published: %s type=%s",
-		       strerror(-n), t->type);
+	pk_outbox_threat(d->outbox, t);
+}
+
+static void on_taken(void *arg)
+{
+	struct pk_daemon *d = arg;
+
+	pk_outbox_commit(d->outbox);
 }
 
 static void on_fenced(void *arg, int source)
@@ -127,6 +128,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	pk_pump_turn(d->pump);
 	pk_pipeline_tick(d->pipeline, now - PK_MERGE_HOLD_NS);
+	pk_outbox_tick(d->outbox);
 	pk_bus_tick(d->bus, now);
 	if (now / 1000000000 % STATS_EVERY_S == 0)
 		publish_status(d);
@@ -135,11 +137,19 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void add_sensor(const struct pk_daemon *d, struct pk_audit_sensor *s)
 {
 	const struct pk_bus_counters *bus = pk_bus_count(d->bus);
+	struct pk_journal_counters journal;
 	struct pk_merge_counters merge;
 	struct pk_ctl_counters ctl = { 0 };
 
 	pk_merge_count(pk_pump_merge(d->pump), &merge);
 	s->merged = merge.released;
+	pk_outbox_count(d->outbox, &journal);
+	s->told_out = journal.offered - journal.refused;
+	s->journal_offered = journal.offered;
+	s->journal_refused = journal.refused;
+	s->journal_committed = journal.committed;
+	s->journal_dropped = journal.dropped;
+	s->journal_waiting = journal.waiting;
 	s->bus_offered = bus->offered;
 	s->bus_published = bus->published;
 	s->bus_refused = bus->refused;
@@ -258,12 +268,27 @@ static int open_bus(struct pk_daemon *d)
 	return pk_bus_new(&d->bus, &conf);
 }
 
+static int open_outbox(struct pk_daemon *d)
+{
+	const struct pk_outbox_conf conf = {
+		.dir = d->journal_dir,
+		.bus = d->bus,
+		.epoch = d->epoch,
+		.max_bytes = d->conf->config->journal_bytes,
+		.sync = (enum pk_sync)pk_sync_find(
+			d->conf->config->journal_sync),
+	};
+
+	return pk_outbox_new(&d->outbox, &conf);
+}
+
 static int open_pipeline(struct pk_daemon *d)
 {
 	const struct pk_pipeline_conf conf = {
 		.threats = {
 			.sensor = d->conf->config->sensor,
 			.epoch = d->epoch,
+			.seq = pk_outbox_last(d->outbox),
 			.seed = d->seed,
 			.indicator = pk_indicators_describe,
 			.arg = d->indicators,
@@ -272,7 +297,8 @@ static int open_pipeline(struct pk_daemon *d)
 		},
 		.seed = d->seed,
 	};
-	const struct pk_pump_conf pump = { d->base, on_record, on_fenced, d };
+	const struct pk_pump_conf pump = { d->base, on_record, on_fenced,
+					   on_taken, d };
 	int err = pk_pipeline_new(&d->pipeline, &conf);
 
 	return err ? err : pk_pump_new(&d->pump, &pump);
@@ -321,12 +347,26 @@ static void set_dirs(struct pk_daemon *d)
 	snprintf(d->disk_dir, sizeof(d->disk_dir), "%s/indicators", state);
 	snprintf(d->clock_path, sizeof(d->clock_path), "%s/clock", state);
 	snprintf(d->lists_dir, sizeof(d->lists_dir), "%s/safelists", state);
+	snprintf(d->hits_path, sizeof(d->hits_path), "%s/hits", state);
+	snprintf(d->journal_dir, sizeof(d->journal_dir), "%s/journal", state);
+	snprintf(d->rejected_dir, sizeof(d->rejected_dir), "%s/rejected",
+		 state);
 }
 
 /* An upload is the control socket's shared memory, and looked at once. */
 static void spend_upload(const void *bytes, size_t at, size_t n)
 {
 	madvise((char *)bytes + at, n, MADV_REMOVE);
+}
+
+static int open_tally(struct pk_daemon *d)
+{
+	const struct pk_tally_conf conf = { .base = d->base,
+					    .indicators = d->indicators,
+					    .evidence = d->evidence,
+					    .path = d->hits_path };
+
+	return pk_tally_new(&d->tally, &conf);
 }
 
 static int open_guards(struct pk_daemon *d)
@@ -339,6 +379,7 @@ static int open_guards(struct pk_daemon *d)
 	};
 	struct pk_loader_conf loader = { .base = d->base,
 					 .indicators = d->indicators,
+					 .dir = d->rejected_dir,
 					 .spend = spend_upload };
 	int err = pk_guards_new(&d->guards, &conf);
 
@@ -349,7 +390,9 @@ static int open_guards(struct pk_daemon *d)
 	pk_indicators_on_anew(d->indicators, pk_evidence_forget, d->evidence);
 	loader.guards = d->guards;
 	err = pk_loader_new(&d->loader, &loader);
-	return err ? err : pk_jobs_new(&d->jobs, d->base);
+	if (!err)
+		err = pk_jobs_new(&d->jobs, d->base);
+	return err ? err : open_tally(d);
 }
 
 static int open_indicators(struct pk_daemon *d)
@@ -386,14 +429,16 @@ static int open_all(struct pk_daemon *d)
 	if (!err)
 		err = open_indicators(d);
 	if (!err)
+		err = open_bus(d);
+	if (!err)
+		err = open_outbox(d);
+	if (!err)
 		err = open_pipeline(d);
 	if (!err)
 		err = open_planes(d);
-	if (err) {
+	if (err)
 		pk_err("the daemon cannot start: %s", strerror(-err));
-		return err;
-	}
-	return open_bus(d); /* it logs its own sentence */
+	return err;
 }
 
 int pk_daemon_serve(struct pk_daemon *d)
@@ -425,6 +470,7 @@ static void drain(struct pk_daemon *d)
 	pk_planes_free(d->planes);
 	d->planes = NULL;
 	pk_pipeline_finish(d->pipeline);
+	pk_outbox_commit(d->outbox);
 	pk_bus_tick(d->bus, pk_daemon_real_ns() + 1000000000);
 }
 
@@ -436,9 +482,11 @@ static void free_all(struct pk_daemon *d)
 	pk_boot_free(d);
 	pk_planes_free(d->planes);
 	pk_ifaces_free(d->ifaces);
-	pk_bus_free(d->bus);
 	pk_pump_free(d->pump);
 	pk_pipeline_free(d->pipeline);
+	pk_outbox_free(d->outbox);
+	pk_bus_free(d->bus);
+	pk_tally_free(d->tally);
 	pk_indicators_free(d->indicators);
 	pk_evidence_free(d->evidence);
 	pk_guards_free(d->guards);

@@ -25,6 +25,8 @@
 #include "control/daemon/indicators.h"
 #include "control/daemon/jobs.h"
 #include "control/daemon/loader.h"
+#include "control/daemon/outbox.h"
+#include "control/daemon/tally.h"
 #include "control/pipeline.h"
 #include "control/daemon/planes.h"
 #include "control/daemon/pump.h"
@@ -51,6 +53,7 @@ struct pk_daemon {
 	struct pk_guards *guards;
 	struct pk_loader *loader;
 	struct pk_jobs *jobs;
+	struct pk_tally *tally;
 	struct pk_load_request *loads; /* of ctlops_load.c */
 	struct pk_evidence *evidence;
 	struct pk_build_report *report; /* of base report_generation */
@@ -58,11 +61,15 @@ struct pk_daemon {
 	char disk_dir[PK_CONFIG_TEXT + 16];
 	char clock_path[PK_CONFIG_TEXT + 16];
 	char lists_dir[PK_CONFIG_TEXT + 16];
+	char rejected_dir[PK_CONFIG_TEXT + 16];
+	char hits_path[PK_CONFIG_TEXT + 16];
+	char journal_dir[PK_CONFIG_TEXT + 16];
 	struct pk_pump *pump;
 	struct pk_pipeline *pipeline;
 	struct pk_planes *planes;
 	struct pk_ifaces *ifaces;
 	struct pk_bus *bus;
+	struct pk_outbox *outbox;
 	struct pk_ctl *ctl; /* NULL until all is started */
 	struct pk_boot *boot;
 	char text[PK_ENCODE_MAX];

@@ -65,24 +65,34 @@ static uint32_t make_room(struct pk_evidence *e)
 	return e->hand;
 }
 
+static struct pk_evidence_entry *add(struct pk_evidence *e,
+				     const struct pk_evidence_entry *entry)
+{
+	uint32_t n = make_room(e);
+
+	e->place[place_of(e, entry->slot)] = n + 1;
+	e->entry[n] = *entry;
+	return &e->entry[n];
+}
+
+void pk_evidence_put(struct pk_evidence *e,
+		     const struct pk_evidence_entry *entry)
+{
+	if (entry->slot && !e->place[place_of(e, entry->slot)])
+		add(e, entry);
+}
+
 void pk_evidence_hit(struct pk_evidence *e, const struct pk_hit *hit)
 {
+	const struct pk_evidence_entry new = { .slot = hit->slot,
+					       .first_ns = hit->head.seen_ns };
 	struct pk_evidence_entry *entry;
 	uint32_t p;
 
 	if (!hit->slot)
 		return;
 	p = place_of(e, hit->slot);
-	if (!e->place[p]) {
-		uint32_t n = make_room(e);
-
-		p = place_of(e, hit->slot); /* places may have moved */
-		e->place[p] = n + 1;
-		e->entry[n] = (struct pk_evidence_entry){
-			.slot = hit->slot, .first_ns = hit->head.seen_ns
-		};
-	}
-	entry = &e->entry[e->place[p] - 1];
+	entry = e->place[p] ? &e->entry[e->place[p] - 1] : add(e, &new);
 	entry->fresh = 1;
 	if (hit->head.seen_ns < entry->last_ns)
 		return;
@@ -111,6 +121,12 @@ const struct pk_evidence_entry *pk_evidence_find(const struct pk_evidence *e,
 	uint32_t p = place_of(e, slot);
 
 	return slot && e->place[p] ? &e->entry[e->place[p] - 1] : NULL;
+}
+
+const struct pk_evidence_entry *pk_evidence_at(const struct pk_evidence *e,
+					       uint32_t number)
+{
+	return number < e->count ? &e->entry[number] : NULL;
 }
 
 uint32_t pk_evidence_count(const struct pk_evidence *e)

@@ -40,6 +40,13 @@ void pk_evidence_forget(void *e, uint32_t slot);
 /* NULL: nothing is remembered. Borrowed until the next hit. */
 const struct pk_evidence_entry *pk_evidence_find(const struct pk_evidence *e,
 						 uint32_t slot);
+/* By number; NULL behind the last one. One without a slot is free. */
+const struct pk_evidence_entry *pk_evidence_at(const struct pk_evidence *e,
+					       uint32_t number);
+/* What was remembered earlier of a slot of which nothing is. */
+void pk_evidence_put(struct pk_evidence *e,
+		     const struct pk_evidence_entry *entry);
+
 uint32_t pk_evidence_count(const struct pk_evidence *e);
 
 #endif /* PK_CONTROL_EVIDENCE_H */

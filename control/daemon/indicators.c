@@ -17,6 +17,7 @@
 
 enum {
 	NOTE_BYTES = 1024, /* most that a change takes on disk */
+	BEFORE_BYTES = (PK_SLOT_MAX + 1) * sizeof(uint64_t), /* sparse */
 };
 
 uint64_t pk_indicators_now(const struct pk_indicators *d)
@@ -59,6 +60,8 @@ static void begin_anew(struct pk_indicators *d, uint32_t slot)
 	d->cleared += pk_images_hits(d->images, slot);
 	pk_images_hits_clear(d->images, slot);
 	pk_kernel_begin_anew(d, slot);
+	if (d->before)
+		d->before[slot] = 0;
 	if (d->anew)
 		d->anew(d->anew_arg, slot);
 }
@@ -281,7 +284,27 @@ uint64_t pk_indicators_hits(const struct pk_indicators *d, uint32_t slot)
 
 	if (k->hits && slot && slot < k->slots)
 		n += __atomic_load_n(&k->hits[slot], __ATOMIC_RELAXED);
+	if (d->before && slot <= d->high)
+		n += d->before[slot];
 	return n;
+}
+
+int pk_indicators_hits_before(struct pk_indicators *d, uint32_t slot,
+			      uint64_t hits)
+{
+	void *at;
+
+	if (!slot || slot > d->high)
+		return -EINVAL;
+	if (!d->before) {
+		at = mmap(NULL, BEFORE_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (at == MAP_FAILED)
+			return -ENOMEM;
+		d->before = at;
+	}
+	d->before[slot] = hits;
+	return 0;
 }
 
 int pk_indicators_sum_hits(const struct pk_indicators *d,
@@ -329,11 +352,11 @@ int pk_indicators_describe(void *arg, const struct pk_threat_seen *seen,
 			   struct pk_threat_indicator *out)
 {
 	struct pk_indicators *d = arg;
-	struct pk_describe how = { d->store, feed_name, d };
+	struct pk_describe how = { d->store, feed_name, d, 1 };
 	struct pk_threat_seen by_clock = *seen;
 	uint64_t now_ns = pk_expire_now(d) * 1000000000ULL;
 
-	/* a clock that is not believed ends nothing */
+	/* a clock that is not believed ends nothing, and begins all */
 	if (by_clock.at_ns > now_ns)
 		by_clock.at_ns = now_ns;
 	return pk_describe(&how, &by_clock, out);
@@ -473,6 +496,8 @@ void pk_indicators_free(struct pk_indicators *d)
 	pk_keep_fini(d);
 	if (d->control)
 		munmap((void *)d->control, sizeof(*d->control));
+	if (d->before)
+		munmap(d->before, BEFORE_BYTES);
 	pk_images_free(d->images);
 	pk_store_free(d->store);
 	free(d);

@@ -207,9 +207,22 @@ struct pk_indicators_pair {
 int pk_indicators_pair(const struct pk_indicators *d, int kernel,
 		       struct pk_indicators_pair *out);
 
+/*
+ * The base that is active now can be read (pk_images_view()) until leave: none
+ * is built where it is. Any number of readers, in any thread; these two calls
+ * in the loop's.
+ */
+void pk_indicators_read_base(struct pk_indicators *d);
+void pk_indicators_leave_base(struct pk_indicators *d);
+
 /* --- counts ----------------------------------------------------------------- */
 
 uint64_t pk_indicators_hits(const struct pk_indicators *d, uint32_t slot);
+
+/* Hits of a slot that were counted before the restart: they are added to what
+ * is told, but are in no sum. 0, -EINVAL: it was never given; or -ENOMEM. */
+int pk_indicators_hits_before(struct pk_indicators *d, uint32_t slot,
+			      uint64_t hits);
 
 /* Sums over all slots, of no more than @max a call: 1 when there are others.
  * Zeroed at first; of one instant only if nothing hits meanwhile. */

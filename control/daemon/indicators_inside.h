@@ -50,7 +50,8 @@ struct pk_indicators_base {
 	int settling;	 /* READY, and the store is held to settle */
 	uint32_t cursor; /* of that */
 	struct event *turn;
-	int settled; /* READY, and the store's delta is over it */
+	int settled;	  /* READY, and the store's delta is over it */
+	unsigned readers; /* of the active one, beside the planes */
 	struct pk_block block;
 	struct pk_image_shortage shortage;
 	int result;
@@ -83,6 +84,7 @@ struct pk_indicators {
 	const struct pk_control *control; /* of the images, read-only */
 	uint32_t high;			  /* highest slot ever given */
 	uint64_t cleared;		  /* hits of slots that began anew */
+	uint64_t *before; /* hits by slot, of before the restart; NULL: none */
 	void (*anew)(void *arg, uint32_t slot);
 	void *anew_arg;
 

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "control/daemon/loader_inside.h"
+#include "control/daemon/rejected.h"
 #include "control/log.h"
 
 static uint64_t mono_ns(void)
@@ -61,12 +62,20 @@ static void free_load(struct pk_load *load)
 static void keep_memory(struct pk_loader *l)
 {
 	struct pk_load *load = l->load;
+	int err = 0;
 
 	if (!load->memory || !load->has_feed || load->job.dry_run)
 		return;
 	free(l->memory[load->number]);
 	l->memory[load->number] = load->memory;
 	load->memory = NULL;
+	if (l->dir >= 0)
+		err = pk_rejected_write(l->dir, load->number, load->feed,
+					l->memory[load->number]);
+	if (err)
+		pk_warn("what was refused of feed %s is not kept over a "
+			"restart: %s: %s",
+			load->feed, l->conf.dir, strerror(-err));
 }
 
 static void finish(struct pk_loader *l, int err)
@@ -213,6 +222,8 @@ static void forget(struct pk_loader *l)
 {
 	free(l->memory[l->load->number]);
 	l->memory[l->load->number] = NULL;
+	if (l->dir >= 0)
+		pk_rejected_forget(l->dir, l->load->number);
 }
 
 static void set_info(struct pk_loader *l)
@@ -584,13 +595,42 @@ const struct pk_load_memory *pk_loader_memory(const struct pk_loader *l,
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* What was refused before the restart. One that is damaged is missed by few. */
+static int read_memories(struct pk_loader *l)
+{
+	const struct pk_store *s = pk_indicators_store(l->conf.indicators);
+
+	if (!l->conf.dir)
+		return 0;
+	l->dir = pk_rejected_open(l->conf.dir);
+	if (l->dir < 0) {
+		pk_err("%s: %s", l->conf.dir, strerror(-l->dir));
+		return l->dir;
+	}
+	for (uint16_t i = 0; i < pk_store_feed_count(s); i++) {
+		const char *name = pk_store_feed_info(s, i)->name;
+		int err = pk_rejected_read(l->dir, i, name, &l->memory[i]);
+
+		if (err && err != -ENOENT)
+			pk_warn("what was refused of feed %s cannot be read "
+				"and is forgotten: %s/%u: %s",
+				name, l->conf.dir, i,
+				err == -EBADMSG ? "damaged, or of another "
+						  "version"
+						: strerror(-err));
+	}
+	return 0;
+}
+
 int pk_loader_new(struct pk_loader **out, const struct pk_loader_conf *conf)
 {
 	struct pk_loader *l = calloc(1, sizeof(*l));
+	int err;
 
 	if (!l)
 		return -ENOMEM;
 	l->conf = *conf;
+	l->dir = -1;
 	l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->turn = evtimer_new(conf->base, on_turn, l);
 	l->done =
@@ -598,6 +638,11 @@ int pk_loader_new(struct pk_loader **out, const struct pk_loader_conf *conf)
 	if (l->fd < 0 || !l->turn || !l->done || event_add(l->done, NULL)) {
 		pk_loader_free(l);
 		return -ENOMEM;
+	}
+	err = read_memories(l);
+	if (err) {
+		pk_loader_free(l);
+		return err;
 	}
 	*out = l;
 	return 0;
@@ -617,5 +662,7 @@ void pk_loader_free(struct pk_loader *l)
 		event_free(l->done);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->dir >= 0)
+		close(l->dir);
 	free(l);
 }

@@ -11,7 +11,7 @@
  *
  * A failure before the commit changes nothing: room is reserved first, and a
  * disk that fails in the middle is taken back. One job at a time. The last
- * refusals of each feed are remembered.
+ * refusals of each feed are remembered, over a restart (rejected.h).
  *
  * One thread: the event loop's.
  */
@@ -122,11 +122,13 @@ struct pk_loader_conf {
 	struct event_base *base;
 	struct pk_indicators *indicators;
 	struct pk_guards *guards;
+	const char *dir; /* of what is remembered of loads; NULL: nowhere */
 	/* May be NULL. Told in the reading thread: @n of a job's bytes, from
 	 * @at on, are not looked at again. */
 	void (*spend)(const void *bytes, size_t at, size_t n);
 };
 
+/* 0, -ENOMEM, or the errno of what is wrong with the folder. */
 int pk_loader_new(struct pk_loader **out, const struct pk_loader_conf *conf);
 /* A job under way is told -ECANCELED. NULL is a no-op. */
 void pk_loader_free(struct pk_loader *l);

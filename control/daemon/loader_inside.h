@@ -53,6 +53,7 @@ struct pk_loader {
 	int fd;		      /* eventfd of the thread's end */
 	struct pk_load *load; /* NULL: no job */
 	struct pk_load_memory *memory[PK_FEEDS_MAX];
+	int dir; /* where it is kept; -1: nowhere */
 };
 
 /* loader_read.c: start the thread, for a feed or for the store of a commit; it

@@ -106,13 +106,27 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
 
 void pk_base_start(struct pk_indicators *d)
 {
-	if (d->built.state != PK_BASE_NONE || d->disk.child)
-		return; /* a snapshot reads the image that would be replaced */
+	if (d->built.state != PK_BASE_NONE)
+		return;
+	/* they read the image that may be written over then */
+	if (d->disk.child || d->built.readers)
+		return;
 	if (pk_store_freeze(d->store))
 		return;
 	d->want_base = 0;
 	d->behind = 0;
 	start_thread(d);
+}
+
+void pk_indicators_read_base(struct pk_indicators *d)
+{
+	d->built.readers++;
+}
+
+void pk_indicators_leave_base(struct pk_indicators *d)
+{
+	if (!--d->built.readers)
+		pk_publish_flush_later(d);
 }
 
 static uint64_t now_us(void)

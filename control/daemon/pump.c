@@ -40,12 +40,15 @@ static int take_some(struct pk_pump *p, uint64_t now)
 {
 	const struct pk_record *r;
 
-	for (int i = 0; i < PK_PUMP_TURN; i++) {
-		if (!pk_merge_next(p->merge, now, &r))
-			return 0;
+	int n = 0;
+
+	while (n < PK_PUMP_TURN && pk_merge_next(p->merge, now, &r)) {
 		p->conf.take(p->conf.arg, r);
+		n++;
 	}
-	return 1;
+	if (n && p->conf.taken)
+		p->conf.taken(p->conf.arg);
+	return n == PK_PUMP_TURN;
 }
 
 static void wait_for(struct pk_pump *p, uint64_t wait_ns)

@@ -27,6 +27,8 @@ struct pk_pump_conf {
 	void (*take)(void *arg, const struct pk_record *record);
 	/* Source @source holds nonsense and is never read again. */
 	void (*fenced)(void *arg, int source);
+	/* A turn took some records. */
+	void (*taken)(void *arg);
 	void *arg;
 };
 

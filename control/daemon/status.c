@@ -260,6 +260,25 @@ static void add_planes(struct json_object *o, const struct pk_daemon *d,
 	}
 }
 
+static void add_journal(struct json_object *o,
+			const struct pk_journal_counters *c)
+{
+	PK_JOURNAL_COUNTERS(ADD)
+}
+
+static void add_journal_part(struct json_object *o, const struct pk_daemon *d)
+{
+	struct json_object *part = add_object(o, "journal");
+	struct pk_journal_counters c;
+
+	pk_outbox_count(d->outbox, &c);
+	add_text(part, "dir", d->journal_dir);
+	add_text(part, "sync", d->conf->config->journal_sync);
+	add_number(part, "first", pk_outbox_first(d->outbox));
+	add_number(part, "last", pk_outbox_last(d->outbox));
+	add_journal(part, &c);
+}
+
 static void add_bus_part(struct json_object *o, const struct pk_daemon *d)
 {
 	const struct pk_config *c = d->conf->config;
@@ -337,6 +356,7 @@ struct json_object *pk_status_json(const struct pk_daemon *d)
 	add_interfaces(o, d);
 	add_ports(o, d, &a);
 	add_planes(o, d, &a);
+	add_journal_part(o, d);
 	add_bus_part(o, d);
 	add_indicators(o, d);
 	add_control(o, d);

@@ -8,7 +8,10 @@
 enum {
 	IP4_HEAD = 20,
 	IP6_HEAD = 40,
+	IP4_TTL_AT = 8,
+	IP4_SUM_AT = 10,
 	IP6_NEXT_AT = 6,
+	IP6_TTL_AT = 7,
 	EXT_HEAD = 8,
 	MORE_IP4 = 0x2000,
 	OFFSET_IP4 = 0x1fff,
@@ -37,6 +40,18 @@ static int check(struct pk_fragment *f, const struct bytes *b, uint32_t total)
 	return total > b->len ? PK_FRAGMENT_CUT : PK_FRAGMENT_OK;
 }
 
+/* No receiver takes a header with a wrong sum: it may be there to fool us. */
+static int sum_is_wrong(const uint8_t *h, uint32_t hlen)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < hlen; i += 2)
+		sum += pk_be16(h + i);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum != 0xffff && pk_be16(h + IP4_SUM_AT);
+}
+
 static int read_ip4(struct pk_fragment *f, const struct bytes *b)
 {
 	const uint8_t *h = b->at;
@@ -48,8 +63,13 @@ static int read_ip4(struct pk_fragment *f, const struct bytes *b)
 	total = pk_be16(h + 2);
 	if (hlen < IP4_HEAD || total < hlen)
 		return PK_FRAGMENT_LENGTH;
+	if (hlen > b->len)
+		return PK_FRAGMENT_CUT;
+	if (sum_is_wrong(h, hlen))
+		return PK_FRAGMENT_CHECKSUM;
 	field = pk_be16(h + 6);
 	f->key.proto = h[9];
+	f->ttl = h[IP4_TTL_AT];
 	f->key.dport = pk_be16(h + 4);
 	f->more = (field & MORE_IP4) != 0;
 	f->offset = (field & OFFSET_IP4) * 8;
@@ -72,6 +92,7 @@ static int read_fragment_header(struct pk_fragment *f, const struct bytes *b,
 		return PK_FRAGMENT_LENGTH;
 	f->key.proto = PK_PROTO_FRAGMENT;
 	f->key.direction = PK_FRAGMENT_IP6;
+	f->ttl = b->at[IP6_TTL_AT];
 	f->key.sport = (uint16_t)(id >> 16);
 	f->key.dport = (uint16_t)id;
 	f->more = field & MORE_IP6;

@@ -6,7 +6,7 @@
  * belongs to a datagram that is not whole yet. Every length is checked against
  * the bytes that are there, so data[0..len) and head[0..head_len) may be read.
  *
- * Standards: RFC 791 3.1 and 3.2, RFC 8200 4.5, RFC 6946 (a Fragment header
+ * Standards: RFC 791 3.1 and 3.2, RFC 1071, RFC 8200 4.5, RFC 6946 (a Fragment header
  * with offset 0 and no more fragments says nothing and is passed by).
  */
 #ifndef PK_DATAPLANE_INSPECT_FRAGMENT_H
@@ -25,6 +25,8 @@ enum {
 #define PK_FRAGMENT_REASONS(_)                                               \
 	_(OK, "can be used")                                                 \
 	_(CUT, "ends behind the bytes that there are of it")                 \
+	_(LONG, "ends behind the bytes that a sample has room for")          \
+	_(CHECKSUM, "its IPv4 header's checksum is wrong")                   \
 	_(LENGTH, "without bytes, or not the last and no multiple of eight") \
 	_(OVERSIZE, "ends beyond the longest datagram")
 
@@ -53,7 +55,8 @@ struct pk_fragment {
 	uint16_t next_at;
 	uint8_t more;  /* it is not the last one */
 	uint8_t depth; /* address pairs around it */
-	uint8_t pad[6];
+	uint8_t ttl;   /* or hop limit */
+	uint8_t pad[5];
 };
 
 static inline int pk_fragment_is_ip6(const struct pk_fragment *f)
@@ -65,11 +68,13 @@ static inline int pk_fragment_is_ip6(const struct pk_fragment *f)
  * Find the fragment in @frame, of which @caplen bytes of @frame_len are there.
  * Returns an enum pk_fragment_reason; only when it is OK may @out be used. The
  * caller sets key.port, adds the direction, and sets time_ns and frame; @out
- * points into @frame. A frame that has no fragment is CUT.
+ * points into @frame. A frame that has no fragment is CUT; LONG is the caller's
+ * word for what was cut on its way here.
  *
  * The length of an IPv4 fragment that is not the last is rounded down to a
  * multiple of eight, as some receivers do; such an IPv6 fragment is refused
- * (RFC 8200 4.5).
+ * (RFC 8200 4.5). An IPv4 checksum of 0 is one that the sender's NIC was to
+ * fill in, as captures made on the sender have it, and passes.
  */
 int pk_fragment_read(struct pk_fragment *out, const uint8_t *frame,
 		     uint32_t caplen, uint32_t frame_len);

@@ -17,6 +17,7 @@ enum {
 	DATAGRAMS_DEFAULT = 8192,
 };
 #define SECOND 1000000000ULL
+#define DRAIN  UINT64_MAX
 
 /* What a fragment is to those that are there. */
 enum relation { FRESH, DUPLICATE, OVERLAP, CONTRADICTION };
@@ -71,26 +72,30 @@ static enum relation compare(const struct pk_fragments *f, uint32_t index,
 }
 
 /*
- * An exact copy of one is a copy, whatever the others say. What is elder is not
- * asked. A fragment behind all others, as most are, need not be compared.
+ * An exact copy of one is a copy, whatever the others say. Which pieces are
+ * contradicted is noted. A fragment behind all others, as most are, need not be
+ * compared.
  */
-static enum relation relate(const struct pk_fragments *f,
+static enum relation relate(struct pk_fragments *f,
 			    const struct pk_held_datagram *d,
 			    const struct pk_fragment *g)
 {
 	enum relation most = FRESH;
 
+	f->contradictions = 0;
 	if (!d->lasts && g->offset >= d->end)
 		return FRESH;
 	for (uint32_t i = d->piece; i != PK_NO_PIECE;
 	     i = f->pieces.piece[i].next) {
-		enum relation r;
+		struct pk_piece *p = &f->pieces.piece[i];
+		enum relation r = compare(f, i, g);
 
-		if (f->pieces.piece[i].elder)
-			continue;
-		r = compare(f, i, g);
-		if (r == DUPLICATE)
+		if (r == DUPLICATE) {
+			p->ttl = p->ttl > g->ttl ? p->ttl : g->ttl;
 			return r;
+		}
+		if (r == CONTRADICTION)
+			f->contradicted[f->contradictions++] = i;
 		if (r > most)
 			most = r;
 	}
@@ -116,142 +121,156 @@ static void insert(struct pk_fragments *f, struct pk_held_datagram *d,
 }
 
 static void keep(struct pk_fragments *f, struct pk_held_datagram *d,
-		 const struct pk_fragment *g)
+		 const struct pk_fragment *g, enum relation r)
 {
 	uint32_t need = pk_pieces_need(g), index = pk_pieces_put(&f->pieces, g);
+	struct pk_piece *p = &f->pieces.piece[index];
 
-	f->pieces.piece[index].seq = d->seq++;
+	p->seq = d->seq++;
+	p->is = (r != FRESH ? PK_PIECE_OVERLAP : 0) |
+		(r == CONTRADICTION ? PK_PIECE_DISPUTED : 0);
+	for (uint32_t i = 0; r == CONTRADICTION && i < f->contradictions; i++)
+		f->pieces.piece[f->contradicted[i]].is |= PK_PIECE_DISPUTED;
 	insert(f, d, index);
 	d->pieces++;
 	d->lasts += !g->more;
+	d->overlaps += r != FRESH;
 	d->blocks += need;
+	d->frame = g->frame;
 	if (g->offset + g->len > d->end)
-		d->end = g->offset + g->len;
+		d->end = (uint16_t)(g->offset + g->len);
 	pk_held_charge(f, d->source, (int32_t)need);
 	f->count->frag_resident++;
 }
 
-static int has_first(const struct pk_fragments *f,
-		     const struct pk_held_datagram *d)
-{
-	uint32_t i = d->piece;
-
-	for (; i != PK_NO_PIECE; i = f->pieces.piece[i].next) {
-		const struct pk_piece *p = &f->pieces.piece[i];
-
-		if (p->offset)
-			return 0;
-		if (!p->elder)
-			return 1;
-	}
-	return 0;
-}
-
-/* Another first fragment: perhaps another datagram. @d begins anew. */
-static void begin_anew(struct pk_fragments *f, struct pk_held_datagram *d,
-		       const struct pk_fragment *g)
-{
-	f->count->frag_expired += pk_held_drop(f, d, 1);
-	if (d->pieces == PK_FRAGMENTS_EACH)
-		f->count->frag_expired += pk_held_drop(f, d, 0);
-	for (uint32_t p = d->piece; p != PK_NO_PIECE;
-	     p = f->pieces.piece[p].next)
-		f->pieces.piece[p].elder = 1;
-	d->flags = d->pieces ? PK_DATAGRAM_ELDERS : 0;
-	d->overlaps = 1;
-	pk_held_renew(f, d, g->time_ns);
-}
-
 /*
- * If no byte is missing any more: emit it and forget it. Together with what is
- * elder it is emitted once, and first: then all first fragments are known.
+ * If no byte is missing any more, emit it. It stays, because what completed it
+ * may never reach the receiver, who then waits for another.
  */
 static void complete(struct pk_fragments *f, struct pk_held_datagram *d,
 		     const struct pk_fragment *g)
 {
-	const uint8_t elders = PK_DATAGRAM_ELDERS, shown = PK_DATAGRAM_SHOWN;
-	enum pk_joined joined = PK_JOIN_HOLE;
-	uint32_t index = 0;
+	enum pk_joined joined;
 
 	if (!d->lasts)
 		return;
-	if ((d->flags & (elders | shown)) == elders)
-		joined = pk_fragments_join(f, d, 1, g, &index);
-	if (joined == PK_JOIN_DONE)
-		d->flags |= shown;
-	f->count->frag_datagrams += joined == PK_JOIN_DONE;
-	joined = pk_fragments_join(f, d, 0, g, &index);
-	if (joined == PK_JOIN_HOLE)
+	joined = pk_fragments_join(f, d, g);
+	if (joined == PK_JOIN_OVERSIZE)
+		d->is |= PK_DATAGRAM_OVERSIZE;
+	if (joined != PK_JOIN_DONE)
 		return;
-	f->count->frag_datagrams += joined == PK_JOIN_DONE;
-	f->count->frag_expired += pk_held_drop(f, d, 1);
-	pk_held_forget(f, d,
-		       joined == PK_JOIN_DONE ? &f->count->frag_used
-					      : &f->count->frag_oversize);
+	f->count->frag_datagrams++;
+	for (uint32_t i = d->piece; i != PK_NO_PIECE;
+	     i = f->pieces.piece[i].next) {
+		struct pk_piece *p = &f->pieces.piece[i];
+		int fresh = !(p->is & PK_PIECE_USED);
+
+		p->is |= PK_PIECE_USED;
+		f->count->frag_used += fresh;
+		f->count->frag_resident -= fresh;
+	}
+	pk_held_renew(f, d, PK_DATAGRAM_DONE);
 }
 
 /* RFC 5722 4: all of it, and all that will come of it. */
 static void drop(struct pk_fragments *f, struct pk_held_datagram *d)
 {
-	f->count->frag_dropped += pk_held_drop(f, d, 0) + 1;
-	d->flags = PK_DATAGRAM_DROPPED;
+	f->count->frag_dropped++;
+	pk_held_drop(f, d, PK_NONE, &f->count->frag_dropped);
+	pk_held_renew(f, d, PK_DATAGRAM_DROPPED);
 }
 
-/* 1 when @g may be kept with the others of @d. */
-static int admit(struct pk_fragments *f, struct pk_held_datagram *d,
-		 const struct pk_fragment *g)
+static int is_full(const struct pk_held_datagram *d, enum relation r)
 {
-	enum relation r = relate(f, d, g);
+	return d->pieces == PK_FRAGMENTS_EACH ||
+	       (r != FRESH && d->overlaps == PK_FRAGMENT_OVERLAPS);
+}
 
-	if (r == DUPLICATE) {
+/* The number of the second first fragment: PK_NONE if there is none. */
+static uint32_t second_first(const struct pk_fragments *f,
+			     const struct pk_held_datagram *d)
+{
+	const struct pk_piece *piece = f->pieces.piece;
+	uint32_t i = d->piece;
+
+	if (i != PK_NO_PIECE && !piece[i].offset)
+		i = piece[i].next;
+	return i != PK_NO_PIECE && !piece[i].offset ? piece[i].seq : PK_NONE;
+}
+
+/* Another first fragment: the oldest of them goes, with what it came with. */
+static void displace(struct pk_fragments *f, struct pk_held_datagram *d,
+		     enum relation r)
+{
+	uint32_t before = d->pieces;
+
+	while (d->pieces && is_full(d, r))
+		pk_held_drop(f, d, second_first(f, d), &f->count->frag_quota);
+	f->count->frag_displaced += before - d->pieces;
+	pk_held_renew(f, d, 0);
+}
+
+/* 1 when @g may be kept with the others of @d; *@r is what it is to them. */
+static int admit(struct pk_fragments *f, struct pk_held_datagram *d,
+		 const struct pk_fragment *g, enum relation *r)
+{
+	*r = relate(f, d, g);
+	if (*r == DUPLICATE || (*r == OVERLAP && d->is & PK_DATAGRAM_DONE)) {
 		f->count->frag_duplicate++;
 		return 0;
 	}
-	f->count->frag_overlap += r == CONTRADICTION;
-	if (r == CONTRADICTION && pk_fragment_is_ip6(g)) {
+	f->count->frag_overlap += *r == CONTRADICTION;
+	if (*r == CONTRADICTION && pk_fragment_is_ip6(g)) {
 		drop(f, d);
 		return 0;
 	}
-	if (r == CONTRADICTION && !g->offset && has_first(f, d)) {
-		begin_anew(f, d, g);
-		return 1;
-	}
-	if (d->pieces == PK_FRAGMENTS_EACH ||
-	    (r != FRESH && d->overlaps == PK_FRAGMENT_OVERLAPS)) {
+	if (is_full(d, *r) && (g->offset || *r != CONTRADICTION)) {
 		f->count->frag_quota++;
 		return 0;
 	}
-	d->overlaps += r != FRESH;
-	if (r == CONTRADICTION)
-		d->flags |= PK_DATAGRAM_DISPUTED;
+	if (*r != CONTRADICTION)
+		return 1;
+	if (!is_full(d, *r)) {
+		pk_held_renew(f, d, d->is);
+		return 1;
+	}
+	displace(f, d, *r);
+	*r = relate(f, d, g);
 	return 1;
 }
 
+/* The end of the tick in which it expires, whenever that is found out. */
+static uint64_t due(const struct pk_held_datagram *d, uint64_t life_ns)
+{
+	return pk_tick_start(pk_tick(d->born_ns + life_ns - 1) + 1) - 1;
+}
+
 static void expire(struct pk_fragments *f, struct pk_ends *ages,
-		   uint64_t before_ns)
+		   uint64_t life_ns, uint64_t now_ns)
 {
 	uint32_t i = ages->first;
 
-	for (; i != PK_NONE && f->datagram[i].born_ns <= before_ns;
+	for (; i != PK_NONE && f->datagram[i].born_ns + life_ns <= now_ns;
 	     i = ages->first) {
 		struct pk_held_datagram *d = &f->datagram[i];
 
+		if (now_ns != DRAIN)
+			f->gone_ns = due(d, life_ns);
 		pk_held_forget(f, d,
-			       d->flags & PK_DATAGRAM_SHOWN
-				       ? &f->count->frag_used
+			       d->is & PK_DATAGRAM_OVERSIZE
+				       ? &f->count->frag_oversize
 				       : &f->count->frag_expired);
 	}
 }
 
 static void expire_all(struct pk_fragments *f, uint64_t now_ns)
 {
-	const uint64_t ip4 = PK_FRAGMENT_IP4_SEC * SECOND;
-	const uint64_t ip6 = PK_FRAGMENT_IP6_SEC * SECOND;
-
-	if (now_ns >= ip4)
-		expire(f, &f->age[0], now_ns - ip4);
-	if (now_ns >= ip6)
-		expire(f, &f->age[1], now_ns - ip6);
+	for (int done = 0; done < 2; done++) {
+		expire(f, &f->age[done][0], PK_FRAGMENT_IP4_SEC * SECOND,
+		       now_ns);
+		expire(f, &f->age[done][1], PK_FRAGMENT_IP6_SEC * SECOND,
+		       now_ns);
+	}
 }
 
 void pk_fragments_close(struct pk_fragments *f, uint32_t tick)
@@ -265,15 +284,19 @@ void pk_fragments_close(struct pk_fragments *f, uint32_t tick)
 void pk_fragments_add(struct pk_fragments *f, const struct pk_fragment *g)
 {
 	struct pk_held_datagram *d;
+	enum relation r = FRESH;
 
 	pk_fragments_close(f, pk_tick(g->time_ns));
+	if (g->time_ns > f->now_ns)
+		f->now_ns = g->time_ns;
+	f->gone_ns = f->now_ns;
 	f->count->frag_in++;
 	d = pk_held_find(f, &g->key);
-	if (d && d->flags & PK_DATAGRAM_DROPPED) {
+	if (d && d->is & PK_DATAGRAM_DROPPED) {
 		f->count->frag_dropped++;
 		return;
 	}
-	if (d && !admit(f, d, g))
+	if (d && !admit(f, d, g, &r))
 		return;
 	if (!pk_held_make_room(f, d, g)) {
 		f->count->frag_quota++;
@@ -281,7 +304,7 @@ void pk_fragments_add(struct pk_fragments *f, const struct pk_fragment *g)
 	}
 	if (!d)
 		d = pk_held_create(f, g);
-	keep(f, d, g);
+	keep(f, d, g, r);
 	complete(f, d, g);
 }
 
@@ -291,13 +314,18 @@ void pk_fragments_refuse(struct pk_fragments *f, int reason)
 
 	count->frag_in++;
 	count->frag_cut += reason == PK_FRAGMENT_CUT;
+	count->frag_long += reason == PK_FRAGMENT_LONG;
+	count->frag_checksum += reason == PK_FRAGMENT_CHECKSUM;
 	count->frag_length += reason == PK_FRAGMENT_LENGTH;
 	count->frag_oversize += reason == PK_FRAGMENT_OVERSIZE;
 }
 
 void pk_fragments_drain(struct pk_fragments *f)
 {
-	expire_all(f, UINT64_MAX);
+	f->gone_ns = pk_tick_start(f->tick);
+	if (f->now_ns > f->gone_ns)
+		f->gone_ns = f->now_ns;
+	expire_all(f, DRAIN);
 }
 
 /* --- making one ------------------------------------------------------------------ */
@@ -318,8 +346,9 @@ static int allocate(struct pk_fragments *f)
 	f->bucket = calloc(n, sizeof(*f->bucket));
 	f->source_bucket = calloc(n, sizeof(*f->source_bucket));
 	f->frame = calloc(1, PK_FRAME_BYTES);
+	f->saved = calloc(1, PK_DATAGRAM_MAX);
 	if (!f->datagram || !f->source || !f->bucket || !f->source_bucket ||
-	    !f->frame)
+	    !f->frame || !f->saved)
 		return -ENOMEM;
 	return pk_pieces_init(&f->pieces, f->conf.blocks);
 }
@@ -370,6 +399,7 @@ void pk_fragments_free(struct pk_fragments *f)
 	free(f->bucket);
 	free(f->source_bucket);
 	free(f->frame);
+	free(f->saved);
 	free(f);
 }
 
@@ -394,5 +424,5 @@ uint64_t pk_fragments_bytes(const struct pk_fragments_conf *conf)
 			    sizeof(struct pk_source) + 2 * 4;
 
 	return conf->blocks * block + conf->datagrams * datagram +
-	       sizeof(struct pk_fragments) + PK_FRAME_BYTES;
+	       sizeof(struct pk_fragments) + PK_FRAME_BYTES + PK_DATAGRAM_MAX;
 }

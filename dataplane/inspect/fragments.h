@@ -5,34 +5,45 @@
  * Fragments are kept by datagram (struct pk_fragment says what names one) until
  * no byte is missing up to the end that a last fragment names. Then the
  * datagram is emitted: first each of its first fragments alone, as it came,
- * then the datagram put together.
+ * then the datagram put together. It is *done*, and stays as long again: what
+ * completed it may have been meant for us alone (a TTL too low for the way, an
+ * end that its receiver refuses), and the true fragment comes behind it.
  *
  * Fragments that contradict each other (other bytes in the same place, another
  * end) are all kept, because nobody knows which of them the receiver will take.
  * Such a datagram is emitted once for each rule that receivers follow: the
  * first to come wins, the last, the one that begins before, the one that begins
- * later. An exact duplicate is counted and forgotten. An IPv6 datagram with any
- * overlap but a duplicate is dropped with all that will come of it (RFC 5722).
- *
- * Is a second, different first fragment an overlap or a new datagram of the
- * same name? It may be either, so both are judged: what came before becomes
- * *elder*. The datagram is whole when what came since is whole by itself; but
- * as soon as both together are, they are emitted too, once.
+ * later, the one with the highest TTL; and once for each disputed fragment, as
+ * if it were the last to come. A fragment that contradicts one that is done
+ * does all that again. Nothing else can tell a second datagram of the same name
+ * from a forged one, and nothing has to: if it is one, the last to come is it.
+ * A copy is counted and forgotten. An IPv6 datagram with any overlap but a
+ * duplicate is dropped with all that will come of it (RFC 5722 4); what was
+ * emitted by then remains so.
  *
  * When nothing came to complete it for 30 s (RFC 791 3.2), IPv6 60 s (RFC 8200
- * 4.5), counted from the first fragment, a datagram expires. That is judged
- * when a tick ends, by pk_fragments_close() or by a fragment of a later tick;
- * so fragments in the order of their frames give the same datagrams always.
+ * 4.5), counted from the first fragment or the latest contradiction, a datagram
+ * expires. That is judged when a tick ends, by pk_fragments_close() or by a
+ * fragment of a later tick; so fragments in the order of their frames give the
+ * same datagrams always. Of one that expires or makes room and was never whole,
+ * all that is there from its first byte on, up to a hole, is emitted then.
  *
  * Memory is fixed at creation. A source (IPv6: 64 bits of it) has at most one
  * eighth of it; then its own oldest datagrams make room. When all is full, a
  * source that has more than its share of one in 64 gives up its oldest, the
- * biggest source first; if there is none, the oldest datagram of all goes. So
- * one source pushes out only itself, and a flood of forged ones only what is
- * as old as its own.
+ * biggest source first; if there is none, the oldest datagram of all goes. Each
+ * time those that are done go before those that wait. So one source pushes out
+ * only itself, and a flood of forged ones only what is as old as its own.
+ *
+ * Of a datagram at most PK_FRAGMENTS_EACH are kept, PK_FRAGMENT_OVERLAPS of them
+ * in the place of others. Beyond that a fragment is refused; but a first one
+ * that contradicts another displaces the oldest first one, with all that came
+ * before the next (frag_displaced), until there is room.
  *
  * Work a fragment: at most PK_FRAGMENTS_EACH pieces are looked at, and compared
- * with it at most PK_FRAGMENT_OVERLAPS + 1 times its own bytes. One thread.
+ * with it at most PK_FRAGMENT_OVERLAPS + 1 times its own bytes; if it completes
+ * or contradicts, six times the datagram is copied, twice each disputed piece.
+ * One thread.
  *
  * Standards: RFC 791 3.2, RFC 815 (the holes, here in a sorted list), RFC 1858
  * and RFC 3128 (overlaps as attacks), RFC 5722, RFC 8200 4.5.
@@ -66,12 +77,14 @@ struct pk_fragments_conf {
 enum pk_datagram_part {
 	PK_DATAGRAM_FIRST, /* a first fragment alone */
 	PK_DATAGRAM_WHOLE,
+	PK_DATAGRAM_RUN, /* its beginning, as one first fragment */
 };
 
 /*
  * @frame is an Ethernet frame with nothing but zeroes for addresses; the IP
  * header says what is there: of the whole, its length and no fragment. (Its
- * checksum is not set right.) Valid during the call.
+ * checksum is not set right.) Valid during the call. Of a run, last has but
+ * key, time (when it was given up), frame (of its latest fragment) and depth.
  */
 struct pk_datagram {
 	const struct pk_fragment *last; /* the one that completed it */

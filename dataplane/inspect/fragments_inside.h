@@ -8,6 +8,7 @@
  *   hash -> bucket -> source -> source ...        (address)
  *   age of IPv4, of IPv6: datagram <-> datagram   (the oldest first)
  *   source: its datagrams, the oldest first
+ *       (both twice: those that wait, those that are done)
  *   size class: source <-> source                 (those beyond their share)
  *   datagram -> piece -> piece ...                (by offset)
  */
@@ -38,50 +39,54 @@ struct pk_ends {
 	uint32_t last;
 };
 
-/* Bits of pk_held_datagram.flags. */
+/* Bits of pk_held_datagram.is. */
 enum {
-	PK_DATAGRAM_DROPPED = 1,  /* no pieces; whatever comes is dropped too */
-	PK_DATAGRAM_DISPUTED = 2, /* pieces contradict each other */
-	PK_DATAGRAM_ELDERS = 4,	  /* has elder pieces */
-	PK_DATAGRAM_SHOWN = 8,	  /* emitted together with its elders */
+	PK_DATAGRAM_DONE = 1,	  /* emitted; kept for what may contradict it */
+	PK_DATAGRAM_DROPPED = 2,  /* no pieces; whatever comes is dropped too */
+	PK_DATAGRAM_OVERSIZE = 4, /* it is whole, and too long */
 };
 
 struct pk_held_datagram {
 	struct pk_flow_key key;
 	uint64_t born_ns;
+	uint64_t frame; /* of the latest piece */
 	uint32_t chain; /* of the bucket, or of the free ones */
 	uint32_t source;
 	struct pk_age age;	 /* among all of its version */
 	struct pk_age of_source; /* among its source's */
 	uint32_t piece;		 /* the first by offset */
 	uint32_t tail;		 /* the last */
-	uint32_t end;		 /* the highest of a piece */
 	uint32_t blocks;
 	uint32_t seq; /* of the next piece */
+	uint16_t end; /* the highest of a piece */
 	uint8_t pieces;
 	uint8_t lasts; /* pieces that say they are the last one */
 	uint8_t overlaps;
-	uint8_t flags;
+	uint8_t depth;
+	uint8_t is;
+	uint8_t pad;
 };
-_Static_assert(sizeof(struct pk_held_datagram) == 96, "pk_held_datagram");
+_Static_assert(sizeof(struct pk_held_datagram) == 104, "pk_held_datagram");
 
 struct pk_source {
 	union pk_addr addr;
 	uint32_t chain;
 	uint32_t blocks;
 	uint32_t datagrams;
-	struct pk_ends held;
+	struct pk_ends held[2]; /* those that wait, those that are done */
 	struct pk_age in_class;
 	uint32_t class;
 };
-_Static_assert(sizeof(struct pk_source) == 48, "pk_source");
+_Static_assert(sizeof(struct pk_source) == 56, "pk_source");
 
 struct pk_fragments {
 	struct pk_fragments_conf conf;
 	struct pk_stage_counters *count;
 	pk_fragments_emit_fn *emit;
 	void *arg;
-	uint32_t tick; /* the open one */
+	uint32_t tick;	  /* the open one */
+	uint64_t now_ns;  /* the latest time of a fragment */
+	uint64_t gone_ns; /* when what is given up was given up */
 
 	struct pk_pieces pieces;
 	struct pk_held_datagram *datagram;
@@ -91,11 +96,15 @@ struct pk_fragments {
 	uint32_t mask;
 	uint32_t free_datagram;
 	uint32_t free_source;
-	uint32_t datagrams;    /* in use */
-	struct pk_ends age[2]; /* IPv4, IPv6 */
+	struct pk_ends age[2][2]; /* as held; IPv4, IPv6 */
 	struct pk_ends class[PK_SIZE_CLASSES];
 
+	/* The pieces that the fragment at hand contradicts. */
+	uint32_t contradicted[PK_FRAGMENTS_EACH];
+	uint32_t contradictions;
+
 	uint8_t *frame; /* where datagrams are put together */
+	uint8_t *saved; /* bytes of it that another piece covers for a while */
 	struct pk_rank order[PK_FRAGMENTS_EACH];
 	struct pk_rank scratch[PK_FRAGMENTS_EACH];
 };
@@ -109,18 +118,21 @@ struct pk_held_datagram *pk_held_find(struct pk_fragments *f,
 struct pk_held_datagram *pk_held_create(struct pk_fragments *f,
 					const struct pk_fragment *g);
 
-/* It begins now: the newest of all. */
+/* It begins now: the newest of all that @is what it is to be from now on. */
 void pk_held_renew(struct pk_fragments *f, struct pk_held_datagram *d,
-		   uint64_t now_ns);
+		   uint8_t is);
 
 /* Source @i takes @blocks more (below 0: fewer). */
 void pk_held_charge(struct pk_fragments *f, uint32_t i, int32_t blocks);
 
-/* Free the pieces that are elder, or all; how many there were is returned. */
-uint32_t pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
-		      int only_elders);
+/*
+ * Free the pieces that came before number @seq, or all if it is PK_NONE. @end is
+ * the counter of what they came to unless they were used.
+ */
+void pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
+		  uint32_t seq, __u64 *end);
 
-/* Free it. @end is the counter of what its fragments came to. */
+/* Free it; what there is of it is judged if it never was. */
 void pk_held_forget(struct pk_fragments *f, struct pk_held_datagram *d,
 		    __u64 *end);
 
@@ -137,15 +149,19 @@ enum pk_joined {
 	PK_JOIN_OVERSIZE, /* nothing to emit: headers and data are too long */
 };
 
-/*
- * Emit @d if no byte of it is missing, with or without its elder pieces. @g
- * completed it. *@index counts what is emitted.
- */
+/* Emit @d if no byte of it is missing. @g completed it. */
 enum pk_joined pk_fragments_join(struct pk_fragments *f,
-				 const struct pk_held_datagram *d, int elders,
-				 const struct pk_fragment *g, uint32_t *index);
+				 const struct pk_held_datagram *d,
+				 const struct pk_fragment *g);
 
-/* The most bytes of a datagram's frame: no header goes beyond what is visible. */
-enum { PK_FRAME_BYTES = PK_ETH_BYTES + PK_VISIBLE_BYTES + PK_DATAGRAM_MAX };
+/* Emit what there is of @d from its first byte on, if a piece alone is less. */
+void pk_fragments_join_run(struct pk_fragments *f,
+			   const struct pk_held_datagram *d);
+
+/* Of a datagram put together, the data begins here: its headers are in front. */
+enum {
+	PK_JOIN_DATA_AT = PK_ETH_BYTES + PK_VISIBLE_BYTES,
+	PK_FRAME_BYTES = PK_JOIN_DATA_AT + PK_DATAGRAM_MAX,
+};
 
 #endif /* PK_DATAPLANE_INSPECT_FRAGMENTS_INSIDE_H */

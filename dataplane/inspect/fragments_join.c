@@ -5,7 +5,15 @@
 #include "dataplane/inspect/fragments_inside.h"
 
 /* Who wins where pieces disagree. Without a dispute all give the same. */
-enum variant { LATER, BEFORE, FIRST, LAST, VARIANTS };
+enum variant {
+	LAST,
+	FIRST,
+	BEFORE,
+	AFTER,
+	NEAR_LAST,  /* the highest TTL: what never arrives has a low one */
+	NEAR_FIRST, /* the same; the first of several */
+	VARIANTS
+};
 
 enum { IP6_HEAD = 40, FRAGMENT_HEAD = 8 };
 
@@ -14,10 +22,18 @@ struct join {
 	struct pk_fragments *f;
 	const struct pk_held_datagram *d;
 	const struct pk_fragment *g;
-	uint32_t *index;
 	const struct pk_rank *order; /* the winners last */
 	uint32_t pieces;
 	uint32_t reach; /* no byte before it is missing */
+	uint32_t index; /* of what is emitted next */
+	uint8_t part;	/* enum pk_datagram_part, of all but first fragments */
+	uint8_t disputed;
+};
+
+/* Who wins in front and at the end. */
+struct outcome {
+	uint32_t first; /* whose headers */
+	uint32_t end;	/* 0: nobody names one */
 };
 
 static const struct pk_piece *piece_at(const struct join *j, uint32_t i)
@@ -35,21 +51,7 @@ static int is_ip6(const struct join *j)
 	return j->d->key.direction & PK_FRAGMENT_IP6;
 }
 
-static void emit(const struct join *j, uint32_t len, uint8_t part)
-{
-	const struct pk_datagram out = {
-		.last = j->g,
-		.frame = j->f->frame,
-		.len = len,
-		.index = (*j->index)++,
-		.part = part,
-	};
-
-	if (j->f->emit)
-		j->f->emit(j->f->arg, &out);
-}
-
-/* --- headers ---------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------ */
 
 static void put16(uint8_t *to, uint32_t value)
 {
@@ -57,83 +59,99 @@ static void put16(uint8_t *to, uint32_t value)
 	to[1] = (uint8_t)value;
 }
 
-static uint8_t *begin_frame(const struct join *j)
+static uint8_t *data_of(const struct join *j)
 {
-	uint8_t *eth = j->f->frame;
+	return j->f->frame + PK_JOIN_DATA_AT;
+}
+
+/* Bytes of the headers of first piece @p: whole datagrams are no fragments. */
+static uint32_t head_of(const struct join *j, const struct pk_piece *p,
+			uint8_t part)
+{
+	int less = is_ip6(j) && part == PK_DATAGRAM_WHOLE;
+
+	return p->head_len - (less ? FRAGMENT_HEAD : 0);
+}
+
+/* What the length field counts besides the data. */
+static uint32_t counted(const struct join *j, uint32_t head_len)
+{
+	return head_len - (is_ip6(j) ? IP6_HEAD : 0);
+}
+
+/* Put the headers of first piece @index in front of @len bytes of data. */
+static uint8_t *put_head(const struct join *j, uint32_t index, uint32_t len,
+			 uint8_t part)
+{
+	const struct pk_piece *p = &j->f->pieces.piece[index];
+	uint32_t head_len = head_of(j, p, part);
+	uint8_t *ip = data_of(j) - head_len, *eth = ip - PK_ETH_BYTES;
 
 	memset(eth, 0, PK_ETH_BYTES);
 	put16(eth + 12, is_ip6(j) ? PK_ETH_IPV6 : PK_ETH_IPV4);
-	return eth + PK_ETH_BYTES;
-}
-
-/* The length field of a packet of @head_len + @len bytes. */
-static void put_length(const struct join *j, uint8_t *ip, uint32_t head_len,
-		       uint32_t len)
-{
+	pk_pieces_head(&j->f->pieces, index, ip, head_len);
+	put16(ip + (is_ip6(j) ? 4 : 2), counted(j, head_len) + len);
+	if (part != PK_DATAGRAM_WHOLE)
+		return eth;
 	if (is_ip6(j))
-		put16(ip + 4, head_len - IP6_HEAD + len);
-	else
-		put16(ip + 2, head_len + len);
-}
-
-/* Bytes of headers that the whole datagram has. */
-static uint32_t whole_head(const struct join *j, const struct pk_piece *first)
-{
-	return first->head_len - (is_ip6(j) ? FRAGMENT_HEAD : 0);
-}
-
-/* The headers of first piece @index, as if there had been no fragments. */
-static uint32_t put_whole_head(const struct join *j, uint32_t index,
-			       uint32_t len)
-{
-	const struct pk_piece *first = &j->f->pieces.piece[index];
-	uint32_t head_len = whole_head(j, first);
-	uint8_t *ip = begin_frame(j);
-
-	pk_pieces_head(&j->f->pieces, index, ip);
-	if (is_ip6(j))
-		ip[first->next_at] = ip[head_len];
+		ip[p->next_at] =
+			pk_pieces_head_byte(&j->f->pieces, index, head_len);
 	else
 		put16(ip + 6, 0);
-	put_length(j, ip, head_len, len);
-	return PK_ETH_BYTES + head_len;
+	return eth;
 }
 
-/* --- the pieces alone -------------------------------------------------------- */
-
-static void emit_first(const struct join *j, uint32_t index)
+static void emit(struct join *j, uint32_t index, uint32_t len, uint8_t part)
 {
-	const struct pk_piece *p = &j->f->pieces.piece[index];
-	uint8_t *ip = begin_frame(j);
+	const uint8_t *frame = put_head(j, index, len, part);
+	const struct pk_datagram out = {
+		.last = j->g,
+		.frame = frame,
+		.len = (uint32_t)(data_of(j) - frame) + len,
+		.index = j->index++,
+		.part = part,
+	};
 
-	pk_pieces_head(&j->f->pieces, index, ip);
-	pk_pieces_data(&j->f->pieces, index, ip + p->head_len);
-	put_length(j, ip, p->head_len, p->len);
-	emit(j, PK_ETH_BYTES + p->head_len + p->len, PK_DATAGRAM_FIRST);
+	if (j->f->emit)
+		j->f->emit(j->f->arg, &out);
 }
 
-static void emit_firsts(const struct join *j)
+static void paint(const struct join *j, uint32_t i)
 {
-	for (uint32_t i = 0; i < j->pieces && !piece_at(j, i)->offset; i++)
-		emit_first(j, j->order[i].index);
+	pk_pieces_data(&j->f->pieces, j->order[i].index,
+		       data_of(j) + piece_at(j, i)->offset);
 }
 
-/* --- all together -------------------------------------------------------------- */
+static void emit_firsts(struct join *j)
+{
+	for (uint32_t i = 0; i < j->pieces && !piece_at(j, i)->offset; i++) {
+		pk_pieces_data(&j->f->pieces, j->order[i].index, data_of(j));
+		emit(j, j->order[i].index, piece_at(j, i)->len,
+		     PK_DATAGRAM_FIRST);
+	}
+}
+
+/* --- who wins ------------------------------------------------------------------ */
 
 /* Pieces are painted in rising order of this: the last one wins. */
 static uint64_t rank(const struct pk_piece *p, enum variant v)
 {
 	uint64_t place = (uint64_t)p->offset << 32 | p->seq;
+	uint64_t ttl = (uint64_t)p->ttl << 32;
 
 	switch (v) {
 	case FIRST:
 		return ~(uint64_t)p->seq;
-	case LAST:
-		return p->seq;
 	case BEFORE:
 		return ~place;
-	default:
+	case AFTER:
 		return place;
+	case NEAR_LAST:
+		return ttl | p->seq;
+	case NEAR_FIRST:
+		return ttl | (UINT32_MAX - p->seq);
+	default:
+		return p->seq;
 	}
 }
 
@@ -160,61 +178,101 @@ static void sort(struct join *j, enum variant v)
 	j->order = pk_rank_sort(f->order, f->scratch, j->pieces, &tie);
 }
 
-/* The end that the winner of those who name one names; 0 if it has a hole. */
-static uint32_t end_by(const struct join *j, enum variant v)
+static struct outcome outcome_of(const struct join *j, enum variant v)
 {
-	uint32_t end = 0;
+	struct outcome o = { j->order[0].index, 0 };
 
 	for (uint32_t i = 0; i < j->pieces; i++) {
 		const struct pk_piece *p = piece_at(j, i);
 
+		if (!p->offset)
+			o.first = j->order[i].index;
 		if (p->more)
 			continue;
-		if (!end || v == FIRST || v == LAST ||
-		    (v == BEFORE) == (end_of(p) < end))
-			end = end_of(p);
+		if (!o.end || (v != BEFORE && v != AFTER) ||
+		    (v == BEFORE) == (end_of(p) < o.end))
+			o.end = end_of(p);
 	}
-	return end <= j->reach ? end : 0;
+	return o;
 }
 
-static uint32_t winning_first(const struct join *j)
-{
-	uint32_t at = 0;
-
-	for (uint32_t i = 0; i < j->pieces; i++)
-		if (!piece_at(j, i)->offset)
-			at = i;
-	return j->order[at].index;
-}
+/* --- all together -------------------------------------------------------------- */
 
 /* 1 if it was emitted, 0 if it has a hole, -1 if it is too long. */
+static int emit_outcome(struct join *j, const struct outcome *o)
+{
+	const struct pk_piece *first = &j->f->pieces.piece[o->first];
+	uint32_t most =
+		PK_DATAGRAM_MAX - counted(j, head_of(j, first, j->part));
+	uint32_t end = o->end;
+
+	if (j->part == PK_DATAGRAM_RUN)
+		end = j->reach < most ? j->reach : most;
+	if (!end || end > j->reach)
+		return 0;
+	if (end > most)
+		return -1;
+	emit(j, o->first, end, j->part);
+	return 1;
+}
+
+/*
+ * Of any number of copies any one may be the true one: each disputed piece wins
+ * once over all others, then gives back what it covered.
+ */
+static void emit_raised(struct join *j, const struct outcome *base)
+{
+	for (uint32_t i = 0; i < j->pieces; i++) {
+		const struct pk_piece *p = piece_at(j, i);
+		struct outcome o = *base;
+
+		if (!(p->is & PK_PIECE_DISPUTED))
+			continue;
+		memcpy(j->f->saved, data_of(j) + p->offset, p->len);
+		paint(j, i);
+		if (!p->offset)
+			o.first = j->order[i].index;
+		if (!p->more)
+			o.end = end_of(p);
+		emit_outcome(j, &o);
+		memcpy(data_of(j) + p->offset, j->f->saved, p->len);
+	}
+}
+
 static int emit_variant(struct join *j, enum variant v)
 {
-	struct pk_fragments *f = j->f;
-	uint32_t end, first, at;
+	struct outcome o;
+	int done;
 
-	sort(j, v);
-	end = end_by(j, v);
-	if (!end)
-		return 0;
-	first = winning_first(j);
-	if (whole_head(j, &f->pieces.piece[first]) + end -
-		    (is_ip6(j) ? IP6_HEAD : 0) >
-	    PK_DATAGRAM_MAX)
-		return -1;
-	at = put_whole_head(j, first, end);
+	if (j->disputed)
+		sort(j, v);
 	for (uint32_t i = 0; i < j->pieces; i++)
-		if (piece_at(j, i)->offset < end)
-			pk_pieces_data(&f->pieces, j->order[i].index,
-				       f->frame + at + piece_at(j, i)->offset);
-	emit(j, at + end, PK_DATAGRAM_WHOLE);
-	return 1;
+		paint(j, i);
+	o = outcome_of(j, v);
+	done = emit_outcome(j, &o);
+	if (j->disputed && v == LAST)
+		emit_raised(j, &o);
+	return done;
+}
+
+static enum pk_joined emit_all(struct join *j)
+{
+	int emitted = 0, oversize = 0;
+
+	emit_firsts(j);
+	for (enum variant v = 0; v < (j->disputed ? VARIANTS : 1); v++) {
+		int done = emit_variant(j, v);
+
+		emitted |= done > 0;
+		oversize |= done < 0;
+	}
+	return emitted || !oversize ? PK_JOIN_DONE : PK_JOIN_OVERSIZE;
 }
 
 /* --- is a byte missing? ---------------------------------------------------------- */
 
-/* Collect the pieces, by offset. Returns 0 when there is a hole. */
-static int collect(struct join *j, int elders)
+/* Collect the pieces, by offset. The lowest end that one names is returned. */
+static uint32_t collect(struct join *j)
 {
 	struct pk_fragments *f = j->f;
 	uint32_t index = j->d->piece, end = UINT32_MAX;
@@ -222,34 +280,42 @@ static int collect(struct join *j, int elders)
 	for (; index != PK_NO_PIECE; index = f->pieces.piece[index].next) {
 		const struct pk_piece *p = &f->pieces.piece[index];
 
-		if (p->elder && !elders)
-			continue;
 		if (p->offset <= j->reach && end_of(p) > j->reach)
 			j->reach = end_of(p);
 		if (!p->more && end_of(p) < end)
 			end = end_of(p);
+		j->disputed |= (p->is & PK_PIECE_DISPUTED) != 0;
 		f->order[j->pieces++].index = index;
 	}
 	j->order = f->order;
-	return end <= j->reach;
+	return end;
 }
 
 enum pk_joined pk_fragments_join(struct pk_fragments *f,
-				 const struct pk_held_datagram *d, int elders,
-				 const struct pk_fragment *g, uint32_t *index)
+				 const struct pk_held_datagram *d,
+				 const struct pk_fragment *g)
 {
-	int disputed = elders || d->flags & PK_DATAGRAM_DISPUTED;
-	struct join j = { .f = f, .d = d, .g = g, .index = index };
-	int emitted = 0, oversize = 0;
+	struct join j = { .f = f, .d = d, .g = g, .part = PK_DATAGRAM_WHOLE };
 
-	if (!collect(&j, elders))
-		return PK_JOIN_HOLE;
-	emit_firsts(&j);
-	for (enum variant v = 0; v < (disputed ? VARIANTS : 1); v++) {
-		int done = emit_variant(&j, v);
+	return collect(&j) <= j.reach ? emit_all(&j) : PK_JOIN_HOLE;
+}
 
-		emitted |= done > 0;
-		oversize |= done < 0;
-	}
-	return emitted || !oversize ? PK_JOIN_DONE : PK_JOIN_OVERSIZE;
+void pk_fragments_join_run(struct pk_fragments *f,
+			   const struct pk_held_datagram *d)
+{
+	const struct pk_fragment g = {
+		.key = d->key,
+		.time_ns = f->gone_ns,
+		.frame = d->frame,
+		.depth = d->depth,
+	};
+	struct join j = { .f = f, .d = d, .g = &g, .part = PK_DATAGRAM_RUN };
+
+	if (d->pieces < 2)
+		return;
+	collect(&j);
+	if (!j.reach || (j.reach == piece_at(&j, 0)->len && !j.disputed))
+		return;
+	f->count->frag_runs++;
+	emit_all(&j);
 }

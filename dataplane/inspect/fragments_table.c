@@ -50,10 +50,21 @@ static void detach(struct pk_fragments *f, struct pk_ends *ends, uint32_t i,
 		ends->last = a->older;
 }
 
+static int is_done(const struct pk_held_datagram *d)
+{
+	return (d->is & PK_DATAGRAM_DONE) != 0;
+}
+
 static struct pk_ends *ages_of(struct pk_fragments *f,
 			       const struct pk_held_datagram *d)
 {
-	return &f->age[(d->key.direction & PK_FRAGMENT_IP6) != 0];
+	return &f->age[is_done(d)][(d->key.direction & PK_FRAGMENT_IP6) != 0];
+}
+
+static struct pk_ends *helds_of(struct pk_fragments *f,
+				const struct pk_held_datagram *d)
+{
+	return &f->source[d->source].held[is_done(d)];
 }
 
 /* --- sources --------------------------------------------------------------- */
@@ -94,7 +105,7 @@ static uint32_t create_source(struct pk_fragments *f, const union pk_addr *a)
 	f->free_source = s->chain;
 	memset(s, 0, sizeof(*s));
 	s->addr = *a;
-	s->held.first = s->held.last = PK_NONE;
+	memset(s->held, 0xff, sizeof(s->held));
 	s->chain = *bucket;
 	*bucket = i;
 	return i;
@@ -167,10 +178,10 @@ struct pk_held_datagram *pk_held_create(struct pk_fragments *f,
 	struct pk_held_datagram *d = &f->datagram[i];
 
 	f->free_datagram = d->chain;
-	f->datagrams++;
 	memset(d, 0, sizeof(*d));
 	d->key = g->key;
-	d->born_ns = g->time_ns;
+	d->born_ns = f->now_ns;
+	d->depth = g->depth;
 	d->piece = d->tail = PK_NO_PIECE;
 	d->chain = *bucket;
 	*bucket = i;
@@ -178,72 +189,81 @@ struct pk_held_datagram *pk_held_create(struct pk_fragments *f,
 	if (d->source == PK_NONE)
 		d->source = create_source(f, &a);
 	f->source[d->source].datagrams++;
-	append(f, &f->source[d->source].held, i, of_source_at);
+	append(f, helds_of(f, d), i, of_source_at);
 	append(f, ages_of(f, d), i, age_at);
 	return d;
 }
 
-/* Free the pieces that are elder, or all; how many there were is returned. */
-uint32_t pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
-		      int only_elders)
+/* A piece stays: what the datagram knows of all of them. */
+static void count_piece(struct pk_held_datagram *d, const struct pk_piece *p)
 {
-	uint32_t *at = &d->piece, n = 0, blocks = 0;
+	uint32_t end = (uint32_t)p->offset + p->len;
+
+	d->lasts += !p->more;
+	d->overlaps += (p->is & PK_PIECE_OVERLAP) != 0;
+	if (end > d->end)
+		d->end = (uint16_t)end;
+}
+
+void pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
+		  uint32_t seq, __u64 *end)
+{
+	uint32_t *at = &d->piece, blocks = 0, unused = 0;
 
 	d->tail = PK_NO_PIECE;
-	d->end = d->lasts = 0;
+	d->end = d->lasts = d->overlaps = 0;
 	while (*at != PK_NO_PIECE) {
 		struct pk_piece *p = &f->pieces.piece[*at];
 		uint32_t index = *at;
 
-		if (only_elders && !p->elder) {
+		if (p->seq >= seq) {
+			count_piece(d, p);
 			d->tail = index;
-			d->lasts += !p->more;
-			if (p->offset + (uint32_t)p->len > d->end)
-				d->end = p->offset + (uint32_t)p->len;
 			at = &p->next;
 			continue;
 		}
 		*at = p->next;
+		unused += !(p->is & PK_PIECE_USED);
 		blocks += pk_pieces_drop(&f->pieces, index);
-		n++;
+		d->pieces--;
 	}
-	d->pieces -= (uint8_t)n;
 	d->blocks -= blocks;
 	pk_held_charge(f, d->source, -(int32_t)blocks);
-	f->count->frag_resident -= n;
-	return n;
+	f->count->frag_resident -= unused;
+	*end += unused;
 }
 
-/* @end is the counter of what its fragments came to. */
 void pk_held_forget(struct pk_fragments *f, struct pk_held_datagram *d,
 		    __u64 *end)
 {
 	uint32_t i = (uint32_t)(d - f->datagram), *at = bucket_of(f, &d->key);
 	struct pk_source *s = &f->source[d->source];
 
-	*end += pk_held_drop(f, d, 0);
+	if (!is_done(d))
+		pk_fragments_join_run(f, d);
+	pk_held_drop(f, d, PK_NONE, end);
 	while (*at != i)
 		at = &f->datagram[*at].chain;
 	*at = d->chain;
 	detach(f, ages_of(f, d), i, age_at);
-	detach(f, &s->held, i, of_source_at);
+	detach(f, helds_of(f, d), i, of_source_at);
 	if (!--s->datagrams)
 		forget_source(f, d->source);
 	d->chain = f->free_datagram;
 	f->free_datagram = i;
-	f->datagrams--;
 }
 
 void pk_held_renew(struct pk_fragments *f, struct pk_held_datagram *d,
-		   uint64_t now_ns)
+		   uint8_t is)
 {
 	uint32_t i = (uint32_t)(d - f->datagram);
 
-	d->born_ns = now_ns;
 	detach(f, ages_of(f, d), i, age_at);
+	detach(f, helds_of(f, d), i, of_source_at);
+	d->is = is;
+	d->born_ns = f->now_ns;
 	append(f, ages_of(f, d), i, age_at);
-	detach(f, &f->source[d->source].held, i, of_source_at);
-	append(f, &f->source[d->source].held, i, of_source_at);
+	append(f, helds_of(f, d), i, of_source_at);
 }
 
 /* --- making room ------------------------------------------------------------ */
@@ -257,6 +277,16 @@ static uint32_t oldest(struct pk_fragments *f, const struct pk_ends *ends,
 	return i == but && i != PK_NONE ? at(f, i)->newer : i;
 }
 
+/* What is done was judged: it goes before what waits. */
+static uint32_t oldest_of_source(struct pk_fragments *f, uint32_t s,
+				 uint32_t but)
+{
+	const struct pk_ends *held = f->source[s].held;
+	uint32_t i = oldest(f, &held[1], but, of_source_at);
+
+	return i != PK_NONE ? i : oldest(f, &held[0], but, of_source_at);
+}
+
 /* Of the biggest source that has more than its share. */
 static uint32_t oldest_of_big(struct pk_fragments *f, uint32_t but)
 {
@@ -264,7 +294,7 @@ static uint32_t oldest_of_big(struct pk_fragments *f, uint32_t but)
 		uint32_t s = f->class[class].first, i;
 
 		for (; s != PK_NONE; s = f->source[s].in_class.newer) {
-			i = oldest(f, &f->source[s].held, but, of_source_at);
+			i = oldest_of_source(f, s, but);
 			if (i != PK_NONE)
 				return i;
 		}
@@ -272,14 +302,31 @@ static uint32_t oldest_of_big(struct pk_fragments *f, uint32_t but)
 	return PK_NONE;
 }
 
-static uint32_t oldest_of_all(struct pk_fragments *f, uint32_t but)
+static uint32_t oldest_of_both(struct pk_fragments *f,
+			       const struct pk_ends *ages, uint32_t but)
 {
-	uint32_t a = oldest(f, &f->age[0], but, age_at);
-	uint32_t b = oldest(f, &f->age[1], but, age_at);
+	uint32_t a = oldest(f, &ages[0], but, age_at);
+	uint32_t b = oldest(f, &ages[1], but, age_at);
 
 	if (a == PK_NONE || b == PK_NONE)
 		return a == PK_NONE ? b : a;
 	return f->datagram[a].born_ns <= f->datagram[b].born_ns ? a : b;
+}
+
+/* Who goes when there is no room at all. */
+static uint32_t victim(struct pk_fragments *f, uint32_t but)
+{
+	uint32_t i = oldest_of_big(f, but);
+
+	if (i == PK_NONE)
+		i = oldest_of_both(f, f->age[1], but);
+	return i != PK_NONE ? i : oldest_of_both(f, f->age[0], but);
+}
+
+static void evict(struct pk_fragments *f, uint32_t i)
+{
+	f->count->frag_forgotten += is_done(&f->datagram[i]);
+	pk_held_forget(f, &f->datagram[i], &f->count->frag_evicted);
 }
 
 /* Its own oldest, until @g's source may take @need blocks more. 0: it may not. */
@@ -300,10 +347,10 @@ static int within_quota(struct pk_fragments *f, const struct pk_fragment *g,
 		if (src->blocks + need <= blocks &&
 		    src->datagrams + (but == PK_NONE) <= datagrams)
 			return 1;
-		i = oldest(f, &src->held, but, of_source_at);
+		i = oldest_of_source(f, s, but);
 		if (i == PK_NONE)
 			return 0;
-		pk_held_forget(f, &f->datagram[i], &f->count->frag_evicted);
+		evict(f, i);
 	}
 }
 
@@ -317,13 +364,11 @@ int pk_held_make_room(struct pk_fragments *f, const struct pk_held_datagram *d,
 	if (!within_quota(f, g, need, but))
 		return 0;
 	while (f->pieces.spare < need || (!d && f->free_datagram == PK_NONE)) {
-		uint32_t i = oldest_of_big(f, but);
+		uint32_t i = victim(f, but);
 
 		if (i == PK_NONE)
-			i = oldest_of_all(f, but);
-		if (i == PK_NONE)
 			return 0;
-		pk_held_forget(f, &f->datagram[i], &f->count->frag_evicted);
+		evict(f, i);
 	}
 	return 1;
 }

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "bpf/dns.h"
-#include "bpf/match.h"
+#include "bpf/flow.h"
 #include "bpf/outer.h"
 #include "bpf/parse.h"
+#include "dataplane/inspect/dns.h"
 #include "ioc/image/lookup.h"
 
 enum { ENDS = 2 * (PK_OUTERS + 1) };
@@ -57,13 +57,26 @@ static void fill(const struct look *l, const struct pk_finding *f,
 	h->packet.depth = (uint8_t)(last->depth + l->decode.packet.depth);
 }
 
+/* A collision tells something twice; nothing is hidden. */
+static int is_news(const struct look *l, const struct pk_finding *f)
+{
+	const struct pk_fragment *last = l->d->last;
+	uint64_t hash = pk_flow_hash(l->j->seed, &last->key);
+	uint64_t subject = pk_outer_subject(hash, f->slot, f->role, f->depth);
+	__u64 tag = pk_outer_tag(subject, l->j->view.generation,
+				 pk_tick(last->time_ns));
+
+	return pk_outer_is_new(&l->j->told[pk_outer_place(subject)], tag);
+}
+
 /* @name: the question that was found, if it was one. */
 static void found(const struct look *l, const struct pk_finding *f,
 		  const uint8_t *name, uint16_t name_len)
 {
 	struct pk_hit h;
 
-	if (!f->slot || !remember(l->j, f) || l->d->part != PK_DATAGRAM_WHOLE)
+	if (!f->slot || !remember(l->j, f) ||
+	    l->d->part == PK_DATAGRAM_FIRST || !is_news(l, f))
 		return;
 	memset(&h, 0, sizeof(h));
 	fill(l, f, &h);
@@ -80,17 +93,8 @@ static void look_at_pairs(const struct look *l)
 	uint32_t n = l->decode.packet.depth + 1U, slot[ENDS];
 	struct pk_endpoint end[ENDS];
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct pk_flow_key *key = pair_at(l, i);
-		int ports = pk_names_ports(key->proto);
-
-		end[2 * i] =
-			(struct pk_endpoint){ &key->src,
-					      ports ? key->sport : PK_NO_PORT };
-		end[2 * i + 1] =
-			(struct pk_endpoint){ &key->dst,
-					      ports ? key->dport : PK_NO_PORT };
-	}
+	for (uint32_t i = 0; i < n; i++)
+		pk_endpoints_of(&end[2 * i], pair_at(l, i));
 	pk_lookup_endpoints(&l->j->view, end, 2 * n, slot);
 	for (uint32_t i = 0; i < 2 * n; i++) {
 		struct pk_finding f = { .slot = slot[i],
@@ -104,31 +108,19 @@ static void look_at_pairs(const struct look *l)
 
 /* --- questions ------------------------------------------------------------------ */
 
-static void copy_folded(uint8_t *to, const uint8_t *from, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t upper = (uint8_t)(from[i] - 'A') < 26;
-
-		to[i] = (uint8_t)(from[i] | upper << 5);
-	}
-}
-
 static void look_at_question(const struct look *l)
 {
 	const struct pk_packet *p = &l->decode.packet;
-	uint32_t prefix = pk_dns_prefix(p);
-	const uint8_t *msg = l->d->frame + p->payload_off + prefix;
 	struct pk_finding f = { .role = PK_ROLE_DNS_QUESTION,
 				.depth = p->depth };
-	uint8_t name[PK_NAME_WIRE + 1] = { 0 };
-	struct pk_question q;
+	struct pk_dns dns;
 
-	if (!pk_is_dns(p) || pk_dns_payload(msg, pk_dns_bytes(p, l->d->len),
-					    prefix, &q) != PK_DNS_OK)
+	if (!pk_is_dns(p) ||
+	    pk_dns_question(l->d->frame + p->payload_off,
+			    pk_dns_bytes(p, l->d->len), pk_dns_is_tcp(p), &dns))
 		return;
-	copy_folded(name, msg + PK_DNS_HEADER, q.name_len);
-	f.slot = pk_name_find(&l->j->view, name, NULL);
-	found(l, &f, name, q.name_len);
+	f.slot = pk_name_find(&l->j->view, dns.name, NULL);
+	found(l, &f, dns.name, dns.name_len);
 }
 
 int pk_judge_datagram(struct pk_judge *j, const struct pk_datagram *d)

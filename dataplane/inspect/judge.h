@@ -6,7 +6,10 @@
  * fragment holds of ports, tunnels and questions. A datagram put together is
  * decoded and looked up again, in every variant; what one of its first
  * fragments showed alone was reported already and is left out, and each
- * indicator, role and depth is reported once a datagram.
+ * indicator, role and depth is reported once a datagram: when it is judged again
+ * because of a contradiction, what was told of its name in this period (see
+ * bpf/outer.h) is not told again. Of a datagram that was never whole, its
+ * beginning is judged likewise.
  *
  * One thread.
  */
@@ -16,6 +19,7 @@
 #include <stdint.h>
 
 #include "bpf/image.h"
+#include "bpf/outer.h"
 #include "dataplane/inspect/fragments.h"
 #include "dataplane/record.h"
 #include "ioc/image/images.h"
@@ -42,6 +46,8 @@ struct pk_judge {
 	struct pk_view view; /* of the datagram at hand */
 	uint32_t known;
 	struct pk_finding finding[PK_JUDGE_KNOWN];
+	uint64_t seed;
+	__u64 told[PK_OUTER_TAGS]; /* tags, as of outer addresses */
 };
 
 /*

@@ -95,6 +95,7 @@ uint32_t pk_pieces_put(struct pk_pieces *s, const struct pk_fragment *g)
 		.head_len = (uint16_t)head_of(g),
 		.next_at = g->next_at,
 		.more = g->more,
+		.ttl = g->ttl,
 	};
 	return index;
 }
@@ -152,11 +153,12 @@ static void copy(struct walk *w, uint8_t *to, uint32_t len)
 	}
 }
 
-void pk_pieces_head(const struct pk_pieces *s, uint32_t index, uint8_t *to)
+void pk_pieces_head(const struct pk_pieces *s, uint32_t index, uint8_t *to,
+		    uint32_t n)
 {
 	struct walk w = begin(s, index, 0);
 
-	copy(&w, to, s->piece[index].head_len);
+	copy(&w, to, n);
 }
 
 void pk_pieces_data(const struct pk_pieces *s, uint32_t index, uint8_t *to)

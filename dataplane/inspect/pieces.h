@@ -20,6 +20,13 @@ enum { PK_BLOCK_BYTES = 256 };
 
 #define PK_NO_PIECE UINT32_MAX
 
+/* Bits of pk_piece.is. */
+enum {
+	PK_PIECE_USED = 1,     /* was in a datagram put together */
+	PK_PIECE_OVERLAP = 2,  /* came in the place of others */
+	PK_PIECE_DISPUTED = 4, /* contradicts one of its datagram, or is */
+};
+
 struct pk_piece {
 	uint32_t next; /* of its datagram, by offset, then by seq */
 	uint32_t seq;  /* when it came, among its datagram's */
@@ -28,8 +35,9 @@ struct pk_piece {
 	uint16_t head_len; /* 0 if offset is not 0 */
 	uint16_t next_at;
 	uint8_t more;
-	uint8_t elder; /* of the datagram that had the name before */
-	uint8_t pad[2];
+	uint8_t ttl; /* the highest of its copies */
+	uint8_t is;  /* PK_PIECE_*: the holder's */
+	uint8_t pad;
 };
 _Static_assert(sizeof(struct pk_piece) == 20, "pk_piece");
 
@@ -49,14 +57,15 @@ void pk_pieces_fini(struct pk_pieces *s); /* also of a zeroed one */
 /* The blocks that a fragment takes. */
 uint32_t pk_pieces_need(const struct pk_fragment *g);
 
-/* Keep a fragment; there is room for it. Only next and seq are not set. */
+/* Keep a fragment; there is room. What is the holder's is not set. */
 uint32_t pk_pieces_put(struct pk_pieces *s, const struct pk_fragment *g);
 
 /* Free the piece's blocks; their number is returned. */
 uint32_t pk_pieces_drop(struct pk_pieces *s, uint32_t index);
 
-/* Copy its headers, its data. */
-void pk_pieces_head(const struct pk_pieces *s, uint32_t index, uint8_t *to);
+/* Copy the first @n bytes of its headers; all its data. */
+void pk_pieces_head(const struct pk_pieces *s, uint32_t index, uint8_t *to,
+		    uint32_t n);
 void pk_pieces_data(const struct pk_pieces *s, uint32_t index, uint8_t *to);
 
 /* Has it the same bytes as @g where both lie? */

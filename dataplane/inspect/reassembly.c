@@ -49,6 +49,7 @@ int pk_reassembly_new(struct pk_reassembly **out,
 	r->judge.images = conf->images;
 	r->judge.hit = conf->hit;
 	r->judge.arg = conf->arg;
+	r->judge.seed = conf->seed;
 	pk_fragments_conf_default(&fragments);
 	fragments.seed = conf->seed;
 	err = pk_fragments_new(&r->fragments, &fragments, conf->stats);
@@ -91,6 +92,9 @@ static void take(void *arg, const struct pk_sample_event *e)
 	struct pk_fragment g, outer;
 	int reason = pk_fragment_read(&g, frame, e->caplen, e->frame_len);
 
+	if (reason == PK_FRAGMENT_CUT && e->caplen == PK_SAMPLE_BYTES &&
+	    e->frame_len > e->caplen)
+		reason = PK_FRAGMENT_LONG;
 	g.key.direction |= e->packet.key.direction;
 	g.key.port = e->packet.key.port;
 	g.time_ns = e->time_ns;

@@ -279,13 +279,15 @@ static void look_up_name(struct pk_stage *s, const struct pk_sample_event *e,
 	name_hit(s, &found, dns);
 }
 
-static void look_into_dns(struct pk_stage *s, const struct pk_sample_event *e,
-			  const uint8_t *msg, uint32_t len)
+static void take_dns(struct pk_stage *s, const struct pk_sample_event *e,
+		     const uint8_t *frame)
 {
+	const struct pk_packet *p = &e->packet;
 	struct pk_dns dns;
 
 	s->count->names_in++;
-	if (pk_dns_question(msg, len, &dns) != PK_DNS_OK) {
+	if (pk_dns_question(frame + p->payload_off, pk_dns_bytes(p, e->caplen),
+			    pk_dns_is_tcp(p), &dns) != PK_DNS_OK) {
 		s->count->names_bad++;
 	} else if (e->why == PK_SAMPLE_NAME) {
 		s->count->names_given++;
@@ -293,17 +295,6 @@ static void look_into_dns(struct pk_stage *s, const struct pk_sample_event *e,
 	} else {
 		look_up_name(s, e, &dns);
 	}
-}
-
-/* A message in a sample; one without bytes is a short one. */
-static void take_dns(struct pk_stage *s, const struct pk_sample_event *e,
-		     const uint8_t *frame)
-{
-	const struct pk_packet *p = &e->packet;
-	uint32_t at = p->payload_off + pk_dns_prefix(p);
-	uint32_t most = pk_dns_bytes(p, e->caplen), prefix = pk_dns_prefix(p);
-
-	look_into_dns(s, e, frame + at, most > prefix ? most - prefix : 0);
 }
 
 static void take_sample(struct pk_stage *s, const struct pk_sample_event *e,

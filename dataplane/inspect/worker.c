@@ -11,6 +11,7 @@
 #include "bpf/match.h"
 #include "bpf/outer.h"
 #include "bpf/parse.h"
+#include "dataplane/inspect/checksum.h"
 #include "dataplane/inspect/stage.h"
 #include "ioc/image/lookup.h"
 
@@ -127,6 +128,16 @@ static void hand_on_line(struct pk_worker *w, const struct pk_flow_line *line)
 	w->count->flow_out_bytes += line->bytes;
 }
 
+/* Such a packet is told of as any other, and marked. */
+static void mark_checksum(struct pk_worker *w, const struct pk_worker_frame *f,
+			  struct pk_packet *to, const struct pk_decode *d)
+{
+	if (!pk_checksum_is_bad(f->data, f->readable, d))
+		return;
+	to->layers |= PK_BAD_CHECKSUM;
+	w->count->hit_bad_checksum++;
+}
+
 static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 		       uint32_t i, const struct hit *hit)
 {
@@ -144,6 +155,7 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 
 	if (hit->depth < d->packet.depth)
 		pk_outer_packet(&e.packet, d, hit->depth);
+	mark_checksum(w, f, &e.packet, d);
 	w->count->hit_offered++;
 	if (push(w, w->conf.alerts, &e, sizeof(e)) == LOST) {
 		w->count->hit_ring_full++;
@@ -151,6 +163,14 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 	}
 	w->count->hit_submitted++;
 	pk_ring_wake(w->conf.alerts);
+}
+
+/* Anybody can send fragments: half of the ring is kept from them. */
+static int is_refused(const struct pk_worker *w, struct pk_ring *ring,
+		      const struct reason *r)
+{
+	return r->why == PK_SAMPLE_FRAGMENT && !w->conf.lossless &&
+	       pk_ring_half_full(ring);
 }
 
 static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
@@ -162,6 +182,10 @@ static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
 	uint32_t caplen = f->readable;
 
 	w->count->sample_offered++;
+	if (is_refused(w, ring, r)) {
+		w->count->sample_frag_refused++;
+		return;
+	}
 	if (caplen > r->bytes)
 		caplen = r->bytes;
 	if (caplen > PK_SAMPLE_BYTES)
@@ -177,6 +201,8 @@ static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
 	e->slot = r->slot;
 	e->why = r->why;
 	e->packet = w->decode[i].packet;
+	if (r->why == PK_SAMPLE_NAME)
+		mark_checksum(w, f, &e->packet, &w->decode[i]);
 	memcpy(w->sample_bytes, f->data, caplen);
 	if (push(w, ring, e, e->head.len) == LOST) {
 		w->count->sample_ring_full++;
@@ -214,6 +240,7 @@ static void decode(struct pk_worker *w, const struct pk_worker_frame *f,
 	w->count->seen_bytes += f->len;
 	pk_parse(f->data, f->data + f->readable, f->len, &w->decode[i]);
 	pk_count_reason(w->count, p->reason);
+	w->count->udp_no_checksum += w->decode[i].no_checksum;
 	p->key.port = w->conf.port;
 	p->key.direction = w->conf.direction;
 	w->src[i] = w->dst[i] = PK_NO_SLOT;
@@ -236,17 +263,6 @@ static void count_hits(struct pk_worker *w, uint32_t i)
 	}
 }
 
-/* Both ends of a pair, the source first. */
-static void add_ends(struct pk_endpoint *to, const struct pk_flow_key *key)
-{
-	int ports = pk_names_ports(key->proto);
-
-	to[0] = (struct pk_endpoint){ &key->src,
-				      ports ? key->sport : PK_NO_PORT };
-	to[1] = (struct pk_endpoint){ &key->dst,
-				      ports ? key->dport : PK_NO_PORT };
-}
-
 /* Returns how many ends the burst's packets have; @of names their packets. */
 static uint32_t gather_ends(struct pk_worker *w, uint32_t n, uint8_t *of)
 {
@@ -258,7 +274,7 @@ static uint32_t gather_ends(struct pk_worker *w, uint32_t n, uint8_t *of)
 		if (!(p->layers & PK_HAS_IP))
 			continue;
 		of[ends / 2] = (uint8_t)i;
-		add_ends(&w->end[ends], &p->key);
+		pk_endpoints_of(&w->end[ends], &p->key);
 		ends += 2;
 	}
 	return ends;
@@ -274,7 +290,7 @@ static uint32_t gather_outers(struct pk_worker *w, uint32_t n)
 
 		w->outer_at[i] = (uint16_t)ends;
 		for (uint32_t k = 0; k < d->packet.depth; k++, ends += 2)
-			add_ends(&w->outer_end[ends], &d->outer[k]);
+			pk_endpoints_of(&w->outer_end[ends], &d->outer[k]);
 	}
 	return ends;
 }
@@ -386,14 +402,13 @@ static void meet_outers(struct pk_worker *w, const struct pk_worker_frame *f,
 static int read_question(const struct pk_worker_frame *f,
 			 const struct pk_packet *p, struct pk_question *q)
 {
-	uint32_t prefix = pk_dns_prefix(p);
 	uint32_t len = pk_dns_bytes(p, f->len);
 	uint32_t there = pk_dns_bytes(p, f->readable);
-	int reason = pk_dns_payload(f->data + p->payload_off + prefix, there,
-				    prefix, q);
+	int reason = pk_dns_payload(f->data + p->payload_off, there,
+				    pk_dns_is_tcp(p), q);
 
 	if (there < len)
-		reason = pk_dns_cut_reason(reason, there);
+		reason = pk_dns_cut_reason(reason);
 	q->reason = (uint8_t)reason;
 	return reason;
 }
@@ -418,10 +433,10 @@ static void ask(struct pk_worker *w, const struct pk_view *v,
 	const struct pk_packet *p = &w->decode[i].packet;
 	struct asked *a = &w->asked[i];
 
-	a->msg = f->data + p->payload_off + pk_dns_prefix(p);
 	a->ahead = 0;
 	if (read_question(f, p, &a->question) != PK_DNS_OK || !w->conf.images)
 		return;
+	a->msg = f->data + p->payload_off + a->question.prefix;
 	pk_dns_begin(v, &a->question, &a->walk);
 	if (!pk_dns_step(v, a->msg, &a->question, &a->walk) ||
 	    !pk_dns_next(a->msg, &a->question, &a->walk))
@@ -442,8 +457,8 @@ static uint32_t answer(const struct pk_worker *w, const struct pk_view *v,
 }
 
 /*
- * A listed question goes to the stage as an alert; one that is too deep to be
- * judged here goes as any other sample. The rest stay.
+ * A listed question goes to the stage as an alert; one that cannot be judged
+ * here goes as any other sample. The rest stay.
  */
 static void judge_dns(struct pk_worker *w, const struct pk_view *v,
 		      const struct pk_worker_frame *f, uint32_t i)
@@ -451,8 +466,8 @@ static void judge_dns(struct pk_worker *w, const struct pk_view *v,
 	struct asked *a = &w->asked[i];
 	struct reason r = { .why = PK_SAMPLE_DEEP, .slot = answer(w, v, a) };
 
-	pk_dns_count(w->count, a->question.reason);
-	if (!r.slot && a->question.reason != PK_DNS_DEEP)
+	pk_dns_count(w->count, &a->question);
+	if (!r.slot && !pk_dns_is_open(a->question.reason))
 		return;
 	r.bytes = pk_dns_frame_bytes(&w->decode[i].packet, &a->question);
 	if (r.slot) {

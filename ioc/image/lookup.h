@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/image.h"
+#include "bpf/match.h"
 
 /*
  * The indicator that a canonical wire name matches, the most specific one: the
@@ -41,6 +41,18 @@ struct pk_endpoint {
 	const union pk_addr *addr;
 	uint16_t port;
 };
+
+/* Both ends of a pair, the source first. */
+static inline void pk_endpoints_of(struct pk_endpoint to[2],
+				   const struct pk_flow_key *key)
+{
+	int ports = pk_names_ports(key->proto);
+
+	to[0].addr = &key->src;
+	to[0].port = ports ? key->sport : PK_NO_PORT;
+	to[1].addr = &key->dst;
+	to[1].port = ports ? key->dport : PK_NO_PORT;
+}
 
 /* pk_view_match() of @n endpoints. */
 void pk_lookup_endpoints(const struct pk_view *v, const struct pk_endpoint *e,

@@ -298,7 +298,7 @@ static __always_inline __u32 draw_question(struct pk_dns_scratch *d)
 
 	if (!q)
 		return 0;
-	__builtin_memcpy(d->msg, q->msg, QUESTION_BYTES);
+	__builtin_memcpy(d->payload, q->msg, QUESTION_BYTES);
 	return q->len;
 }
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/json_out.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/text.h"
+#include "ioc/indicator.h"
+
+enum { DIGITS_MAX = 20 };
+
+static void put_bytes(struct pk_json *j, const char *bytes, size_t len)
+{
+	if (j->len + len < j->size)
+		memcpy(j->out + j->len, bytes, len);
+	j->len += len;
+}
+
+static void put(struct pk_json *j, char c)
+{
+	if (j->len + 1 < j->size)
+		j->out[j->len] = c;
+	j->len++;
+}
+
+/* What stands in front of a value. */
+static void lead(struct pk_json *j, const char *key)
+{
+	if (j->comma)
+		put(j, ',');
+	j->comma = 1;
+	if (!key)
+		return;
+	put(j, '"');
+	put_bytes(j, key, strlen(key));
+	put_bytes(j, "\":", 2);
+}
+
+void pk_json_begin(struct pk_json *j, char *out, size_t size)
+{
+	*j = (struct pk_json){ .out = out, .size = size };
+	put(j, '{');
+}
+
+int pk_json_end(struct pk_json *j)
+{
+	put(j, '}');
+	if (j->len >= j->size)
+		return -ENOSPC;
+	j->out[j->len] = 0;
+	return (int)j->len;
+}
+
+void pk_json_open(struct pk_json *j, const char *key, char bracket)
+{
+	lead(j, key);
+	put(j, bracket);
+	j->comma = 0;
+}
+
+void pk_json_close(struct pk_json *j, char bracket)
+{
+	put(j, bracket);
+	j->comma = 1;
+}
+
+void pk_json_raw(struct pk_json *j, const char *key, const char *json)
+{
+	lead(j, key);
+	put_bytes(j, json, strlen(json));
+}
+
+void pk_json_plain(struct pk_json *j, const char *key, const char *text)
+{
+	lead(j, key);
+	put(j, '"');
+	put_bytes(j, text, strlen(text));
+	put(j, '"');
+}
+
+/* The decimal digits of @n, at the end of @text: where they begin. */
+static const char *digits(uint64_t n, char text[DIGITS_MAX + 1])
+{
+	char *at = text + DIGITS_MAX;
+
+	*at = 0;
+	do
+		*--at = (char)('0' + n % 10);
+	while (n /= 10);
+	return at;
+}
+
+void pk_json_number(struct pk_json *j, const char *key, uint64_t n)
+{
+	char text[DIGITS_MAX + 1];
+
+	pk_json_raw(j, key, digits(n, text));
+}
+
+void pk_json_hex(struct pk_json *j, const char *key, uint64_t n)
+{
+	char text[17];
+
+	pk_text_hex(n, text);
+	pk_json_plain(j, key, text);
+}
+
+void pk_json_time(struct pk_json *j, const char *key, uint64_t ns)
+{
+	char text[PK_TEXT_TIME];
+
+	pk_text_time(ns, text);
+	pk_json_plain(j, key, text);
+}
+
+void pk_json_addr(struct pk_json *j, const char *key, const union pk_addr *addr)
+{
+	char text[PK_ADDR_TEXT_MAX];
+
+	pk_addr_print(addr, text);
+	pk_json_plain(j, key, text);
+}
+
+/* One clean character or escape, with the escapes of JSON. */
+static void put_clean(struct pk_json *j, const char *clean, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (clean[i] == '"' || clean[i] == '\\')
+			put(j, '\\');
+		put(j, clean[i]);
+	}
+}
+
+static void put_cut(struct pk_json *j, size_t len)
+{
+	char text[DIGITS_MAX + 1];
+	const char *at = digits(len, text);
+
+	put_bytes(j, "\xe2\x80\xa6(", 4);
+	put_bytes(j, at, strlen(at));
+	put_bytes(j, " bytes)", 7);
+}
+
+void pk_json_text(struct pk_json *j, const char *key, const char *text)
+{
+	char clean[PK_TEXT_STEP];
+	const char *at = text;
+	size_t room = PK_JSON_TEXT_MAX;
+
+	lead(j, key);
+	put(j, '"');
+	while (*at) {
+		size_t n = pk_text_plain(at), len;
+
+		n = n < room ? n : room;
+		put_bytes(j, at, n);
+		at += n;
+		room -= n;
+		if (!*at)
+			break;
+		len = pk_text_step(&at, clean);
+		if (len > room) {
+			put_cut(j, strlen(text));
+			break;
+		}
+		put_clean(j, clean, len);
+		room -= len;
+	}
+	put(j, '"');
+}
