@@ -4,7 +4,6 @@
  * come next; what is missing was lost between publisher and here, because one
  * publisher's messages arrive in order. Heartbeats tell of losses at the tail.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,11 @@
 #include <zmq.h>
 
 #include "control/bus.h"
+#include "control/bus/frames.h"
 #include "control/bus_socket.h"
 #include "control/encode.h"
 
-enum { TOPICS_MAX = 32, SENSORS_MAX = 64, PARTS = 3 };
+enum { TOPICS_MAX = 32, SENSORS_MAX = 64 };
 
 /* What has been heard of one sensor. */
 struct heard {
@@ -33,8 +33,7 @@ struct pk_bus_sub {
 	uint8_t whole[PK_BUS_CLASS_COUNT]; /* asked for all of the class */
 	struct heard heard[SENSORS_MAX];
 	uint64_t malformed;
-	zmq_msg_t part[PARTS];
-	char *json;
+	struct pk_frames frames;
 	struct pk_bus_message again; /* a heartbeat that says more */
 	uint64_t missed[PK_BUS_CLASS_COUNT];
 };
@@ -83,8 +82,7 @@ int pk_bus_subscribe(struct pk_bus_sub **out, const char *endpoint,
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	for (int i = 0; i < PARTS; i++)
-		zmq_msg_init(&s->part[i]);
+	pk_frames_init(&s->frames);
 	err = open_socket(s, endpoint, topics, count);
 	if (err) {
 		pk_bus_sub_free(s);
@@ -98,90 +96,9 @@ void pk_bus_sub_free(struct pk_bus_sub *s)
 {
 	if (!s)
 		return;
-	for (int i = 0; i < PARTS; i++)
-		zmq_msg_close(&s->part[i]);
+	pk_frames_fini(&s->frames);
 	pk_bus_socket_close(s->context, s->socket);
-	free(s->json);
 	free(s);
-}
-
-static int has_more(struct pk_bus_sub *s)
-{
-	int more = 0;
-	size_t size = sizeof(more);
-
-	zmq_getsockopt(s->socket, ZMQ_RCVMORE, &more, &size);
-	return more;
-}
-
-/* All parts of one message; 0 when it has another number of them. */
-static int receive(struct pk_bus_sub *s)
-{
-	int n = 0, more;
-	zmq_msg_t rest;
-
-	zmq_msg_init(&rest);
-	do {
-		zmq_msg_t *into = n < PARTS ? &s->part[n] : &rest;
-
-		if (zmq_msg_recv(into, s->socket, ZMQ_DONTWAIT) < 0) {
-			int err = -errno;
-
-			zmq_msg_close(&rest);
-			return err;
-		}
-		n++;
-		more = has_more(s);
-	} while (more);
-	zmq_msg_close(&rest);
-	return n == PARTS;
-}
-
-static int read_topic(struct pk_bus_sub *s, struct pk_bus_message *m)
-{
-	size_t n = zmq_msg_size(&s->part[0]);
-
-	if (n >= sizeof(m->topic))
-		return -EBADMSG;
-	memcpy(m->topic, zmq_msg_data(&s->part[0]), n);
-	m->topic[n] = 0;
-	return 0;
-}
-
-static int read_header(struct pk_bus_sub *s, struct pk_bus_message *m)
-{
-	struct pk_bus_header h;
-
-	if (zmq_msg_size(&s->part[1]) != sizeof(h))
-		return -EBADMSG;
-	memcpy(&h, zmq_msg_data(&s->part[1]), sizeof(h));
-	m->header = (struct pk_bus_header){
-		.schema = le16toh(h.schema),
-		.class = le16toh(h.class),
-		.sensor = le32toh(h.sensor),
-		.epoch = le64toh(h.epoch),
-		.sequence = le64toh(h.sequence),
-		.time_ns = le64toh(h.time_ns),
-	};
-	if (m->header.schema != PK_BUS_SCHEMA ||
-	    m->header.class >= PK_BUS_CLASS_COUNT || !m->header.sequence)
-		return -EBADMSG;
-	return 0;
-}
-
-static int read_payload(struct pk_bus_sub *s, struct pk_bus_message *m)
-{
-	size_t n = zmq_msg_size(&s->part[2]);
-	char *json = realloc(s->json, n + 1);
-
-	if (!json)
-		return -ENOMEM;
-	memcpy(json, zmq_msg_data(&s->part[2]), n);
-	json[n] = 0;
-	s->json = json;
-	m->json = json;
-	m->len = n;
-	return 0;
 }
 
 static struct heard *hear(struct pk_bus_sub *s, const struct pk_bus_header *h)
@@ -324,13 +241,13 @@ int pk_bus_recv(struct pk_bus_sub *s, int timeout_ms,
 		n = wait_readable(s, timeout_ms);
 		if (n <= 0)
 			return n;
-		n = receive(s);
+		n = pk_frames_recv(&s->frames, s->socket, &m);
 		if (n == -EAGAIN)
 			continue;
 		if (n < 0)
 			return n;
-		if (n && !read_topic(s, &m) && !read_header(s, &m) &&
-		    !read_payload(s, &m))
+		if (n && m.header.class < PK_BUS_CLASS_COUNT &&
+		    m.header.sequence)
 			break;
 		s->malformed++;
 	}

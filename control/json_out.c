@@ -9,14 +9,14 @@
 
 enum { DIGITS_MAX = 20 };
 
-static void put_bytes(struct pk_json *j, const char *bytes, size_t len)
+static void put_bytes(struct pk_json_out *j, const char *bytes, size_t len)
 {
 	if (j->len + len < j->size)
 		memcpy(j->out + j->len, bytes, len);
 	j->len += len;
 }
 
-static void put(struct pk_json *j, char c)
+static void put(struct pk_json_out *j, char c)
 {
 	if (j->len + 1 < j->size)
 		j->out[j->len] = c;
@@ -24,7 +24,7 @@ static void put(struct pk_json *j, char c)
 }
 
 /* What stands in front of a value. */
-static void lead(struct pk_json *j, const char *key)
+static void lead(struct pk_json_out *j, const char *key)
 {
 	if (j->comma)
 		put(j, ',');
@@ -36,13 +36,13 @@ static void lead(struct pk_json *j, const char *key)
 	put_bytes(j, "\":", 2);
 }
 
-void pk_json_begin(struct pk_json *j, char *out, size_t size)
+void pk_json_out_begin(struct pk_json_out *j, char *out, size_t size)
 {
-	*j = (struct pk_json){ .out = out, .size = size };
+	*j = (struct pk_json_out){ .out = out, .size = size };
 	put(j, '{');
 }
 
-int pk_json_end(struct pk_json *j)
+int pk_json_out_end(struct pk_json_out *j)
 {
 	put(j, '}');
 	if (j->len >= j->size)
@@ -51,26 +51,26 @@ int pk_json_end(struct pk_json *j)
 	return (int)j->len;
 }
 
-void pk_json_open(struct pk_json *j, const char *key, char bracket)
+void pk_json_out_open(struct pk_json_out *j, const char *key, char bracket)
 {
 	lead(j, key);
 	put(j, bracket);
 	j->comma = 0;
 }
 
-void pk_json_close(struct pk_json *j, char bracket)
+void pk_json_out_close(struct pk_json_out *j, char bracket)
 {
 	put(j, bracket);
 	j->comma = 1;
 }
 
-void pk_json_raw(struct pk_json *j, const char *key, const char *json)
+void pk_json_out_raw(struct pk_json_out *j, const char *key, const char *json)
 {
 	lead(j, key);
 	put_bytes(j, json, strlen(json));
 }
 
-void pk_json_plain(struct pk_json *j, const char *key, const char *text)
+void pk_json_out_plain(struct pk_json_out *j, const char *key, const char *text)
 {
 	lead(j, key);
 	put(j, '"');
@@ -90,39 +90,40 @@ static const char *digits(uint64_t n, char text[DIGITS_MAX + 1])
 	return at;
 }
 
-void pk_json_number(struct pk_json *j, const char *key, uint64_t n)
+void pk_json_out_number(struct pk_json_out *j, const char *key, uint64_t n)
 {
 	char text[DIGITS_MAX + 1];
 
-	pk_json_raw(j, key, digits(n, text));
+	pk_json_out_raw(j, key, digits(n, text));
 }
 
-void pk_json_hex(struct pk_json *j, const char *key, uint64_t n)
+void pk_json_out_hex(struct pk_json_out *j, const char *key, uint64_t n)
 {
 	char text[17];
 
 	pk_text_hex(n, text);
-	pk_json_plain(j, key, text);
+	pk_json_out_plain(j, key, text);
 }
 
-void pk_json_time(struct pk_json *j, const char *key, uint64_t ns)
+void pk_json_out_time(struct pk_json_out *j, const char *key, uint64_t ns)
 {
 	char text[PK_TEXT_TIME];
 
 	pk_text_time(ns, text);
-	pk_json_plain(j, key, text);
+	pk_json_out_plain(j, key, text);
 }
 
-void pk_json_addr(struct pk_json *j, const char *key, const union pk_addr *addr)
+void pk_json_out_addr(struct pk_json_out *j, const char *key,
+		      const union pk_addr *addr)
 {
 	char text[PK_ADDR_TEXT_MAX];
 
 	pk_addr_print(addr, text);
-	pk_json_plain(j, key, text);
+	pk_json_out_plain(j, key, text);
 }
 
 /* One clean character or escape, with the escapes of JSON. */
-static void put_clean(struct pk_json *j, const char *clean, size_t len)
+static void put_clean(struct pk_json_out *j, const char *clean, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (clean[i] == '"' || clean[i] == '\\')
@@ -131,7 +132,7 @@ static void put_clean(struct pk_json *j, const char *clean, size_t len)
 	}
 }
 
-static void put_cut(struct pk_json *j, size_t len)
+static void put_cut(struct pk_json_out *j, size_t len)
 {
 	char text[DIGITS_MAX + 1];
 	const char *at = digits(len, text);
@@ -141,11 +142,11 @@ static void put_cut(struct pk_json *j, size_t len)
 	put_bytes(j, " bytes)", 7);
 }
 
-void pk_json_text(struct pk_json *j, const char *key, const char *text)
+void pk_json_out_text(struct pk_json_out *j, const char *key, const char *text)
 {
 	char clean[PK_TEXT_STEP];
 	const char *at = text;
-	size_t room = PK_JSON_TEXT_MAX;
+	size_t room = PK_JSON_OUT_TEXT;
 
 	lead(j, key);
 	put(j, '"');

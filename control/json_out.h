@@ -7,14 +7,14 @@
  * first failure is kept and later members are dropped, so callers look once,
  * at the end.
  *
- *	struct pk_json j;
+ *	struct pk_json_out j;
  *
- *	pk_json_begin(&j, out, size);
- *	pk_json_number(&j, "count", 7);
- *	pk_json_open(&j, "flow", '{');
- *	pk_json_text(&j, "name", name);
- *	pk_json_close(&j, '}');
- *	len = pk_json_end(&j);
+ *	pk_json_out_begin(&j, out, size);
+ *	pk_json_out_number(&j, "count", 7);
+ *	pk_json_out_open(&j, "flow", '{');
+ *	pk_json_out_text(&j, "name", name);
+ *	pk_json_out_close(&j, '}');
+ *	len = pk_json_out_end(&j);
  *
  * No allocation. One thread an object.
  */
@@ -26,36 +26,37 @@
 
 #include "bpf/abi.h"
 
-enum { PK_JSON_TEXT_MAX = 4096 }; /* bytes of one text, without its escapes */
+enum { PK_JSON_OUT_TEXT = 4096 }; /* bytes of one text, without its escapes */
 
-struct pk_json {
+struct pk_json_out {
 	char *out;
 	size_t size;
 	size_t len; /* beyond size: it did not fit */
 	int comma;  /* the next member needs one in front */
 };
 
-void pk_json_begin(struct pk_json *j, char *out, size_t size);
+void pk_json_out_begin(struct pk_json_out *j, char *out, size_t size);
 /* The length of the text, NUL-terminated; -ENOSPC when it does not fit. */
-int pk_json_end(struct pk_json *j);
+int pk_json_out_end(struct pk_json_out *j);
 
 /* Begin and end a nested object or list: '{' and '}', '[' and ']'. */
-void pk_json_open(struct pk_json *j, const char *key, char bracket);
-void pk_json_close(struct pk_json *j, char bracket);
+void pk_json_out_open(struct pk_json_out *j, const char *key, char bracket);
+void pk_json_out_close(struct pk_json_out *j, char bracket);
 
 /*
- * Members; @key is NULL for those of a list. pk_json_plain() is for texts that
- * need no escapes; pk_json_text() for all others: what pk_text_clean() makes
+ * Members; @key is NULL for those of a list. pk_json_out_plain() is for texts that
+ * need no escapes; pk_json_out_text() for all others: what pk_text_clean() makes
  * of it. A longer text is cut, and ends in U+2026 and its length in bytes.
  */
-void pk_json_plain(struct pk_json *j, const char *key, const char *text);
-void pk_json_text(struct pk_json *j, const char *key, const char *text);
-void pk_json_number(struct pk_json *j, const char *key, uint64_t n);
-void pk_json_hex(struct pk_json *j, const char *key, uint64_t n);
-void pk_json_time(struct pk_json *j, const char *key, uint64_t ns);
-void pk_json_addr(struct pk_json *j, const char *key,
-		  const union pk_addr *addr);
+void pk_json_out_plain(struct pk_json_out *j, const char *key,
+		       const char *text);
+void pk_json_out_text(struct pk_json_out *j, const char *key, const char *text);
+void pk_json_out_number(struct pk_json_out *j, const char *key, uint64_t n);
+void pk_json_out_hex(struct pk_json_out *j, const char *key, uint64_t n);
+void pk_json_out_time(struct pk_json_out *j, const char *key, uint64_t ns);
+void pk_json_out_addr(struct pk_json_out *j, const char *key,
+		      const union pk_addr *addr);
 /* A value that is JSON already. */
-void pk_json_raw(struct pk_json *j, const char *key, const char *json);
+void pk_json_out_raw(struct pk_json_out *j, const char *key, const char *json);
 
 #endif /* PK_CONTROL_JSON_OUT_H */

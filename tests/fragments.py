@@ -88,8 +88,8 @@ wrong.chksum = 0x1234
 row['d14sum-0'] = [piece(small_bad, 0, 16, 1), wrong]
 row['d14firsts-1'] = [piece(p, 0, 24, 1) for p in (small_good, small_bad, forged)] + [
     piece(small_bad, 24, 48, 0)]
-row['d14many-1'] = [piece(small_bad[:2] + bytes([i]) + small_bad[3:] if i == 9 else
-                          small_good[:4] + bytes([i]) + small_good[5:], 0, 24, 1)
+row['d14many-1'] = [piece(small_bad if i == 9 else
+                          small_good[:6] + bytes([i]) + small_good[7:], 0, 24, 1)
                     for i in range(16)] + [piece(small_bad, 24, 48, 0)]
 
 # Eight bytes each, and no end.

@@ -174,6 +174,11 @@ static const struct {
 	{ "{\"safelists\": [{\"path\": \"/a/\"}]}",
 	  "f:1: \"safelists[0]\" needs a \"list\" of 1 to 63 bytes, as the "
 	  "file's name is none" },
+	{ "{\"journal\": {\"sync\": \"often\"}}",
+	  "f:1: \"journal.sync\" must be never, second or turn" },
+	{ "{\"journal\": {\"bytes\": 1000}}",
+	  "f:1: \"journal.bytes\" must be from 67108864 to 1099511627776, "
+	  "not 1000" },
 	{ "{\"guards\": {\"own_networks\": [\"example\"]}}",
 	  "f:1: \"guards.own_networks[0]\" must be an address or a prefix such as "
 	  "192.0.2.0/24" },
@@ -264,6 +269,7 @@ static const char full[] =
 	"              \"shrink\": 20, \"growth\": 3,\n"
 	"              \"own_networks\": [\"192.0.2.0/24\", \"::1\"] },\n"
 	"  \"state_dir\": \"/var/p\",\n"
+	"  \"journal\": { \"bytes\": 100000000, \"sync\": \"turn\" },\n"
 	"}\n";
 
 static void every_key_arrives(void **state)
@@ -344,12 +350,16 @@ static void guards_and_safelists_arrive(void **state)
 	assert_int_equal(c->guard.networks, 2);
 	assert_string_equal(c->guard.network[1], "::1");
 	assert_string_equal(c->state_dir, "/var/p");
+	assert_int_equal(c->journal_bytes, 100000000);
+	assert_string_equal(c->journal_sync, "turn");
 	pk_config_free(c);
 	assert_int_equal(pk_config_new(&c), 0);
 	assert_true(c->guard.bogons && c->guard.suffixes);
 	assert_int_equal(c->guard.shrink, 50);
 	assert_int_equal(c->guard.growth, 10);
 	assert_string_equal(c->state_dir, "/var/lib/picket");
+	assert_int_equal(c->journal_bytes, 1 << 30);
+	assert_string_equal(c->journal_sync, "second");
 	pk_config_free(c);
 }
 

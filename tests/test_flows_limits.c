@@ -137,6 +137,29 @@ static void the_last_tick_of_all_is_a_tick(void **state)
 	assert_true(g.log.record[0].start_ns == p.ns);
 }
 
+/* A deadline that is long over is the end of the open tick. */
+static void a_line_that_is_very_late_ends_with_the_open_tick(void **state)
+{
+	struct pk_flow_conf conf;
+	struct packet p = { .ns = 5ULL << PK_TICK_SHIFT,
+			    .key = key(1, 2, 3, UDP),
+			    .bytes = 60 };
+	struct rig g;
+
+	(void)state;
+	pk_flow_conf_default(&conf);
+	conf.capacity = 4;
+	open_rig(&g, &conf);
+	pk_flows_close(g.f, 1000);
+	add(&g, &p);
+	assert_int_equal(g.stats.lines_late, 1);
+	pk_flows_close(g.f, 1001);
+	assert_int_equal(g.log.n, 1);
+	assert_int_equal(g.log.record[0].end, PK_FLOW_END_IDLE);
+	assert_true(g.log.record[0].start_ns == p.ns);
+	close_rig(&g);
+}
+
 /* --- nobody listens ----------------------------------------------------------- */
 
 static void without_a_listener_records_are_counted(void **state)
@@ -168,6 +191,8 @@ int main(void)
 #endif
 		cmocka_unit_test(nothing_is_freed_as_nothing),
 		cmocka_unit_test(the_last_tick_of_all_is_a_tick),
+		cmocka_unit_test(
+			a_line_that_is_very_late_ends_with_the_open_tick),
 		cmocka_unit_test(without_a_listener_records_are_counted),
 	};
 

@@ -7,8 +7,8 @@
  * options checked for number and name, asks the daemon, shows the result and
  * returns the exit status of DESIGN 5.5.
  *
- * With -j exactly one JSON document goes to stdout (`threat follow`: one a
- * line), an error as {"error":{"code","message","hint"}}; without it, results
+ * With -j exactly one JSON document goes to stdout (`threat follow` and `threat
+ * export`: one a line), an error as {"error":{"code","message","hint"}}; without it, results
  * go to stdout as text and errors to stderr. Whatever the text, only printable
  * ASCII and LF leave picketctl: all other bytes come out as \xNN in text and
  * as \uNNNN in JSON.
@@ -177,6 +177,9 @@ void pk_cli_show_value(struct json_object *o, char *out, size_t size);
 /* The IPv4 address that was looked for in an IPv6 address's place, if one was. */
 void pk_cli_show_carried(struct json_object *o);
 
+/* A threat in a line for people: control/cli/cli_threat.c. */
+void pk_cli_show_threat(struct json_object *threat);
+
 /* A file that is to be sent, taken from FILE[,FORMAT]; - is standard input. */
 struct pk_cli_source {
 	char *path;
@@ -237,6 +240,12 @@ int pk_cli_safelist_add(const struct pk_cli *cli,
 int pk_cli_safelist_del(const struct pk_cli *cli,
 			const struct pk_cli_args *args);
 int pk_cli_safelist_test(const struct pk_cli *cli,
+			 const struct pk_cli_args *args);
+int pk_cli_threat_list(const struct pk_cli *cli,
+		       const struct pk_cli_args *args);
+int pk_cli_threat_show(const struct pk_cli *cli,
+		       const struct pk_cli_args *args);
+int pk_cli_threat_export(const struct pk_cli *cli,
 			 const struct pk_cli_args *args);
 int pk_cli_threat_follow(const struct pk_cli *cli,
 			 const struct pk_cli_args *args);

@@ -68,7 +68,7 @@ static void show_indicator(struct json_object *ind)
 }
 
 /* One line: when, state, severity, what, who, whom, how often, the first. */
-static void show_line(struct json_object *t)
+void pk_cli_show_threat(struct json_object *t)
 {
 	struct json_object *ind = pk_cli_get(t, "indicator");
 	const char *state = pk_cli_text(t, "state");
@@ -112,7 +112,7 @@ static void show_threat(const struct pk_cli *cli,
 	else if (cli->json)
 		pk_cli_json(cli, t);
 	else
-		show_line(t);
+		pk_cli_show_threat(t);
 	json_object_put(t);
 }
 

@@ -187,6 +187,15 @@
  *            the system's time is right although it is more than a day ahead of
  *            what was saved: indicators may end again. clock: "", or what is
  *            still wrong
+ *  threat list {limit?}                          {threats:[THREAT], total}
+ *            the open ones, oldest first, at most limit (1000); a THREAT is the
+ *            object of the bus
+ *  threat journal {from?, since?, id?,            {threats:[THREAT], first,
+ *                 limit?}                          last, missing:[{from, to}],
+ *                                                 next?}
+ *            messages from number from (1) on, not older than since seconds, of that
+ *            threat; at most limit (1000, at most 10000). missing: numbers that
+ *            were asked for and are gone; next is there if more may follow
  *  feed list {}                                  {feeds:[FEED]}
  *            FEED {feed, items, format, source, licence, attribution, ttl,
  *            loaded?, records, refused}

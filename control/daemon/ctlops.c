@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "control/daemon/ctlops_inside.h"
+#include "control/daemon/ctlops_threat.h"
 #include "control/daemon/status.h"
 
 void pk_ctlops_add_text(struct json_object *o, const char *key,
@@ -459,5 +460,7 @@ int pk_ctlops_register(struct pk_daemon *d)
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && !err; i++)
 		err = pk_ctl_add(d->ctl, ops[i].name, ops[i].fn, d);
+	if (!err)
+		err = pk_ctlops_register_threat(d);
 	return err ? err : pk_ctlops_register_ioc(d);
 }

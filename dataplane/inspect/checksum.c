@@ -18,7 +18,8 @@ static int is_whole(const struct pk_packet *p, uint32_t readable)
 {
 	uint32_t header = p->layers & PK_IS_IP6 ? 40 : 20;
 
-	return p->l4_off == p->ip_off + header && (p->layers & (PK_HAS_PAYLOAD | PK_IS_FRAGMENT)) ==
+	return p->l4_off == p->ip_off + header &&
+	       (p->layers & (PK_HAS_PAYLOAD | PK_IS_FRAGMENT)) ==
 		       PK_HAS_PAYLOAD &&
 	       p->ip_off + p->bytes <= readable;
 }

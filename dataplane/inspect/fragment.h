@@ -6,8 +6,8 @@
  * belongs to a datagram that is not whole yet. Every length is checked against
  * the bytes that are there, so data[0..len) and head[0..head_len) may be read.
  *
- * Standards: RFC 791 3.1 and 3.2, RFC 1071, RFC 8200 4.5, RFC 6946 (a Fragment header
- * with offset 0 and no more fragments says nothing and is passed by).
+ * Standards: RFC 791 3.1 and 3.2, RFC 1071, RFC 8200 4.5, RFC 6946 (a Fragment
+ * header with offset 0 and no more fragments says nothing and is passed by).
  */
 #ifndef PK_DATAPLANE_INSPECT_FRAGMENT_H
 #define PK_DATAPLANE_INSPECT_FRAGMENT_H
@@ -61,7 +61,7 @@ struct pk_fragment {
 
 static inline int pk_fragment_is_ip6(const struct pk_fragment *f)
 {
-	return f->key.direction & PK_FRAGMENT_IP6;
+	return (f->key.direction & PK_FRAGMENT_IP6) != 0;
 }
 
 /*

@@ -75,8 +75,8 @@ static void found(const struct look *l, const struct pk_finding *f,
 {
 	struct pk_hit h;
 
-	if (!f->slot || !remember(l->j, f) ||
-	    l->d->part == PK_DATAGRAM_FIRST || !is_news(l, f))
+	if (!f->slot || !remember(l->j, f) || l->d->part == PK_DATAGRAM_FIRST ||
+	    !is_news(l, f))
 		return;
 	memset(&h, 0, sizeof(h));
 	fill(l, f, &h);

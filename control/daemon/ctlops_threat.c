@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* threat journal, threat list */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/daemon/ctlops_threat.h"
+#include "control/journal/reader.h"
+
+enum {
+	LIMIT = 1000,
+	LIMIT_MAX = 10000,
+	BATCH = 64,	    /* messages read at a time, beside the loop */
+	LOOK_MAX = 1 << 17, /* messages looked at for one answer */
+	TELL = 4,	    /* elements told in a step */
+};
+
+/* --- threat journal ------------------------------------------------------- */
+
+struct message {
+	struct json_object *json;
+	uint64_t missing; /* numbers before it that are gone */
+	uint64_t number;
+};
+
+struct journal {
+	struct pk_job job;
+	const struct pk_daemon *d;
+	struct pk_journal_reader *reader;
+	int dir_fd;
+	uint64_t since_ns;
+	char id[64];	/* "": of any threat */
+	uint64_t next;	/* the number to read next */
+	uint32_t limit; /* messages still wanted */
+	uint32_t looked;
+	int end; /* 1: there is no more; or -errno */
+	struct message batch[BATCH];
+	uint32_t read, told;
+	struct json_object *missing;
+};
+
+static void free_journal(struct pk_job *job)
+{
+	struct journal *j = (struct journal *)job;
+
+	for (uint32_t i = j->told; i < j->read; i++)
+		json_object_put(j->batch[i].json);
+	pk_journal_reader_free(j->reader);
+	if (j->dir_fd >= 0)
+		close(j->dir_fd);
+	json_object_put(j->missing);
+	free(j);
+}
+
+static bool is_of(const struct pk_journal_message *m, const char *id)
+{
+	return !*id || memmem(m->text, m->text_len, id, strlen(id));
+}
+
+/* "id":"..." as it is written; 1: answered. */
+static int take_id(struct journal *j, struct pk_args *a,
+		   struct pk_ctl_answer *out)
+{
+	const char *id = pk_args_text(a, "id", false);
+
+	if (!id)
+		return 0;
+	if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32) {
+		pk_ctl_fail(out, PK_CTL_E_USAGE,
+			    "an id is 32 hexadecimal digits",
+			    "\"%.40s\" is not the id of a threat", id);
+		return 1;
+	}
+	snprintf(j->id, sizeof(j->id), "\"id\":\"%s\"", id);
+	return 0;
+}
+
+/* In the jobs' thread: the next batch. */
+static void read_batch(struct pk_job *job)
+{
+	struct journal *j = (struct journal *)job;
+	struct pk_journal_message m;
+	struct json_tokener *parser = json_tokener_new();
+	uint64_t missing;
+
+	j->read = 0;
+	j->told = 0;
+	while (j->read < BATCH && j->looked < LOOK_MAX && !j->end && parser) {
+		int ret = pk_journal_read(j->reader, &m, &missing);
+		struct message *to = &j->batch[j->read];
+
+		if (ret <= 0) {
+			j->end = ret < 0 ? ret : 1;
+			break;
+		}
+		j->looked++;
+		j->next = m.number + 1;
+		if (m.time_ns < j->since_ns || !is_of(&m, j->id))
+			continue;
+		json_tokener_reset(parser);
+		*to = (struct message){
+			.json = json_tokener_parse_ex(parser, m.text,
+						      (int)m.text_len),
+			.missing = missing,
+			.number = m.number,
+		};
+		j->read++;
+	}
+	if (!parser)
+		j->end = -ENOMEM;
+	else
+		json_tokener_free(parser);
+}
+
+static void note_missing(struct journal *j, const struct message *m)
+{
+	struct json_object *o;
+
+	if (!m->missing)
+		return;
+	o = json_object_new_object();
+	pk_ctlops_add_number(o, "from", m->number - m->missing);
+	pk_ctlops_add_number(o, "to", m->number - 1);
+	json_object_array_add(j->missing, o);
+}
+
+static enum pk_job_next end_journal(struct journal *j)
+{
+	const struct pk_outbox *box = j->d->outbox;
+	struct json_object *o = json_object_new_object();
+
+	if (j->end < 0) {
+		json_object_put(o);
+		pk_ctl_fail(j->job.out, PK_CTL_E_FAILED, NULL,
+			    "the journal cannot be read: %s",
+			    strerror(-j->end));
+		return PK_JOB_DONE;
+	}
+	json_object_object_add(o, "missing", json_object_get(j->missing));
+	pk_ctlops_add_number(o, "first", pk_outbox_first(box));
+	pk_ctlops_add_number(o, "last", pk_outbox_last(box));
+	if (!j->end)
+		pk_ctlops_add_number(o, "next", j->next);
+	pk_ctl_ok(j->job.out, o);
+	return PK_JOB_DONE;
+}
+
+static enum pk_job_next journal_step(struct pk_job *job)
+{
+	struct journal *j = (struct journal *)job;
+
+	for (int i = 0; i < TELL && j->told < j->read && j->limit; i++) {
+		struct message *m = &j->batch[j->told++];
+
+		note_missing(j, m);
+		if (!m->json)
+			continue;
+		pk_ctl_element(job->out, m->json);
+		j->limit--;
+		j->next = m->number + 1;
+	}
+	if (!j->limit) {
+		j->end = 0;
+		return end_journal(j);
+	}
+	if (j->told < j->read)
+		return PK_JOB_MORE;
+	if (j->end || j->looked == LOOK_MAX)
+		return end_journal(j);
+	return PK_JOB_BESIDE;
+}
+
+static int op_journal(void *arg, struct json_object *args, const void *bytes,
+		      size_t n, struct pk_ctl_answer *out)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	struct pk_daemon *d = arg;
+	struct pk_args a;
+	uint64_t ago;
+	int err = -ENOMEM;
+
+	(void)bytes;
+	(void)n;
+	if (!j)
+		return -ENOMEM;
+	pk_args_begin(&a, args);
+	j->job = (struct pk_job){ .out = out,
+				  .step = journal_step,
+				  .beside = read_batch,
+				  .end = free_journal };
+	j->d = d;
+	j->dir_fd = -1;
+	j->next = pk_args_number(&a, "from", 1, INT64_MAX);
+	ago = pk_args_number(&a, "since", 0, INT32_MAX);
+	if (ago)
+		j->since_ns = pk_daemon_real_ns() - ago * 1000000000;
+	j->limit = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT_MAX);
+	if (take_id(j, &a, out) || pk_args_end(&a, out)) {
+		free_journal(&j->job);
+		return 0;
+	}
+	j->missing = json_object_new_array();
+	j->dir_fd = open(d->journal_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir_fd < 0)
+		err = -errno;
+	else if (j->missing)
+		err = pk_journal_reader_new(&j->reader, j->dir_fd, "threat",
+					    j->next);
+	if (err) {
+		free_journal(&j->job);
+		return err;
+	}
+	pk_ctl_begin(out, "threats");
+	pk_jobs_start(d->jobs, &j->job);
+	return PK_CTL_LATER;
+}
+
+/* --- threat list ------------------------------------------------------------ */
+
+/*
+ * The open ones, oldest first. They are copied out at once, as text, since a
+ * threat may close between two steps.
+ */
+struct list {
+	struct pk_job job;
+	char **text;
+	uint32_t count, room, told;
+	uint64_t total;
+	char *encoded; /* PK_ENCODE_MAX */
+};
+
+static void free_list(struct pk_job *job)
+{
+	struct list *l = (struct list *)job;
+
+	for (uint32_t i = 0; i < l->count; i++)
+		free(l->text[i]);
+	free(l->text);
+	free(l->encoded);
+	free(l);
+}
+
+static void list_one(void *arg, const struct pk_threat *t)
+{
+	struct list *l = arg;
+
+	l->total++;
+	if (l->count == l->room ||
+	    pk_encode_threat(t, l->encoded, PK_ENCODE_MAX) < 0)
+		return;
+	l->text[l->count] = strdup(l->encoded);
+	l->count += l->text[l->count] != NULL;
+}
+
+static enum pk_job_next list_step(struct pk_job *job)
+{
+	struct list *l = (struct list *)job;
+	struct json_object *o;
+
+	for (int i = 0; i < TELL && l->told < l->count; i++) {
+		o = json_tokener_parse(l->text[l->told++]);
+		if (o)
+			pk_ctl_element(job->out, o);
+	}
+	if (l->told < l->count)
+		return PK_JOB_MORE;
+	o = json_object_new_object();
+	pk_ctlops_add_number(o, "total", l->total);
+	pk_ctl_ok(job->out, o);
+	return PK_JOB_DONE;
+}
+
+static int op_list(void *arg, struct json_object *args, const void *bytes,
+		   size_t n, struct pk_ctl_answer *out)
+{
+	struct list *l = calloc(1, sizeof(*l));
+	struct pk_daemon *d = arg;
+	struct pk_args a;
+
+	(void)bytes;
+	(void)n;
+	if (!l)
+		return -ENOMEM;
+	pk_args_begin(&a, args);
+	l->job = (struct pk_job){ .out = out,
+				  .step = list_step,
+				  .end = free_list };
+	l->room = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT);
+	if (pk_args_end(&a, out)) {
+		free_list(&l->job);
+		return 0;
+	}
+	l->text = calloc(l->room + 1, sizeof(*l->text));
+	l->encoded = malloc(PK_ENCODE_MAX);
+	if (!l->text || !l->encoded) {
+		free_list(&l->job);
+		return -ENOMEM;
+	}
+	pk_pipeline_each(d->pipeline, list_one, l);
+	pk_ctl_begin(out, "threats");
+	pk_jobs_start(d->jobs, &l->job);
+	return PK_CTL_LATER;
+}
+
+int pk_ctlops_register_threat(struct pk_daemon *d)
+{
+	int err = pk_ctl_add(d->ctl, "threat journal", op_journal, d);
+
+	return err ? err : pk_ctl_add(d->ctl, "threat list", op_list, d);
+}
