@@ -3,31 +3,10 @@
 # every plane with 1, 2 and 4 workers; and what the captures' fragments make,
 # against tshark. TAP.
 set -u
-build=${BUILD:-build}
 shared=${PK_SHARED:-../shared}
 here=$(dirname "$0")
-dir=$(mktemp -d /tmp/picket-fragments-XXXXXX)
-trap 'rm -rf "$dir"' EXIT
-n=0 failed=0
-planes=inline
-[ "$(id -u)" = 0 ] && planes="inline xdp dpdk"
-
-check() { # NAME COMMAND...
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $name"
-	fi
-}
-
-replay() { # PLANE WORKERS CAPTURE: into $dir/out
-	"$build/picket-replay" --plane "$1" --workers "$2" --audit --records \
-		--ioc "$dir/ioc,lines" "$3" >"$dir/out" 2>"$dir/err" </dev/null
-}
+# shellcheck source=tests/replay_rig
+. "$(dirname "$0")/replay_rig"
 
 # How many hits the file's name promises; the audit closes.
 hits() { # NUMBER
@@ -50,7 +29,7 @@ agree() { # CAPTURE WANT
 	local plane w
 	for plane in $planes; do
 		for w in 1 2 4; do
-			replay "$plane" $w "$1" && hits "$2" || {
+			replay "$plane" $w --records --ioc "$dir/ioc,lines" "$1" && hits "$2" || {
 				echo "# $plane with $w workers"
 				return 1
 			}

@@ -3,24 +3,8 @@
 # systems would fail, conservation against tshark, broken files, and the
 # negative control of the audit. TAP.
 set -u
-build=${BUILD:-build}
-dir=$(mktemp -d /tmp/picket-replay-test-XXXXXX)
-trap 'rm -rf "$dir"' EXIT
-n=0 failed=0
-planes=inline
-[ "$(id -u)" = 0 ] && planes="inline xdp dpdk"
-
-check() { # NAME COMMAND...
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $name"
-	fi
-}
+# shellcheck source=tests/replay_rig
+. "$(dirname "$0")/replay_rig"
 
 gen() { "$build/picket-gen" "$@" >/dev/null; }
 replay() { # PLANE ARGS...: into $dir/out

@@ -14,39 +14,12 @@
 
 #include "dataplane/inspect/waiting.h"
 #include "tests/flows_rig.h"
+#include "tests/short_memory.h"
 
 /* --- memory ---------------------------------------------------------------- */
 
 /* The sanitizer has an allocator of its own. */
 #ifndef __SANITIZE_ADDRESS__
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_malloc(size_t size);
-extern void __libc_free(void *p);
-static int fail_in = -1;
-static long live;
-
-void *calloc(size_t n, size_t size)
-{
-	if (fail_in >= 0 && fail_in-- == 0)
-		return NULL;
-	live++;
-	return __libc_calloc(n, size);
-}
-
-void *malloc(size_t size)
-{
-	if (fail_in >= 0 && fail_in-- == 0)
-		return NULL;
-	live++;
-	return __libc_malloc(size);
-}
-
-void free(void *p)
-{
-	live -= p != NULL;
-	__libc_free(p);
-}
-
 static void each_allocation_that_fails_is_told_and_leaves_nothing(void **state)
 {
 	struct pk_flows *f = (struct pk_flows *)(void *)&live;

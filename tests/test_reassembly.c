@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/reassembly_rig.h"
+#include "tests/short_memory.h"
 #include "tools/gen/splitmix.h"
 
 /* --- questions ------------------------------------------------------------------- */
@@ -416,34 +417,6 @@ static void ports_in_the_second_fragment_are_found(void **state)
 
 /* The sanitizer has an allocator of its own. */
 #ifndef __SANITIZE_ADDRESS__
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_malloc(size_t size);
-extern void __libc_free(void *p);
-static int fail_in = -1;
-static long live;
-
-void *calloc(size_t n, size_t size)
-{
-	if (fail_in >= 0 && fail_in-- == 0)
-		return NULL;
-	live++;
-	return __libc_calloc(n, size);
-}
-
-void *malloc(size_t size)
-{
-	if (fail_in >= 0 && fail_in-- == 0)
-		return NULL;
-	live++;
-	return __libc_malloc(size);
-}
-
-void free(void *p)
-{
-	live -= p != NULL;
-	__libc_free(p);
-}
-
 static void every_shortage_of_memory_is_told(void **state)
 {
 	struct pk_stage_counters count = { 0 };
