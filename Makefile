@@ -38,7 +38,7 @@ LIB       := $(BUILD)/libpicket.a
 LIB_OBJ   := $(call objs,$(IOC_SRC) $(PLANE_SRC) $(XDP_SRC) $(FILE_SRC) $(CTL_SRC) $(GEN_SRC))
 LIBS      := -lbpf -lelf -lz -lpcap -ljson-c -lzmq -lmd -lxxhash -levent -lcsv \
 	     -lidn2 -lpsl -lsmartcols -lpthread -lm
-PROGRAMS  := $(addprefix $(BUILD)/,picketd picketctl picket-replay picket-xdp picket-dpdk picket-gen)
+PROGRAMS  := $(addprefix $(BUILD)/,picketd picketctl picket-replay picket-xdp picket-dpdk picket-gen picket-subscribe)
 TEST_SRC  := $(wildcard tests/test_*.c)
 TESTS     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 RIGS      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(TEST_SRC) $(wildcard tests/fuzz_*.c),$(wildcard tests/*.c)))
@@ -105,7 +105,7 @@ coverage:                       ## line and branch coverage of the decoders
 bench: bins $(BENCHES)          ## ratios against a baseline of the same run (JSON=1)
 	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(T)
 
-bench-%: bins $(BENCHES)        ## one of them: bench-xdp bench-decode bench-dpdk bench-ioc bench-push bench-rte
+bench-%: bins $(BENCHES)        ## one of them: bench-xdp bench-decode bench-dpdk bench-ioc bench-bus bench-push bench-rte
 	@BUILD=$(BUILD) PK_SHARED=$(PK_SHARED) tools/bench/run $(if $(filter ioc,$*),ioc rte,$*)
 
 lint:                           ## include order, format, function size, shell scripts
@@ -120,7 +120,7 @@ man: $(BUILD)/picketctl         ## man pages into build/man
 PREFIX ?= /usr/local
 install: bins man               ## into PREFIX (DESTDIR honoured)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/picket $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	install $(BUILD)/picketctl $(BUILD)/picket-replay $(DESTDIR)$(PREFIX)/bin
+	install $(BUILD)/picketctl $(BUILD)/picket-replay $(BUILD)/picket-subscribe $(DESTDIR)$(PREFIX)/bin
 	install $(BUILD)/picketd $(DESTDIR)$(PREFIX)/sbin
 	install $(BUILD)/picket-xdp $(BUILD)/picket-dpdk $(DESTDIR)$(PREFIX)/libexec/picket
 	for s in 1 5 8; do install -m 644 $(BUILD)/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
@@ -156,9 +156,12 @@ $(BUILD)/picket-xdp: $(BUILD)/dataplane/xdp/main.o $(LIB)
 	$(call link,$<)
 $(BUILD)/picket-gen: $(BUILD)/tools/gen/pkgen.o $(LIB)
 	$(call link,$<)
+$(BUILD)/picket-subscribe: $(BUILD)/tools/subscribe/subscribe.o $(LIB)
+	$(call link,$<)
 $(BUILD)/picket-dpdk: $(call objs,$(DPDK_SRC)) $(LIB)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $(call objs,$(DPDK_SRC)) $(LIB) $(LIBS) $$(pkg-config --libs libdpdk)
 
+$(BUILD)/tests/test_subscribe: | $(BUILD)/picket-subscribe
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) -lcmocka $(LIBS)
 # The decoders once more, with a call in each basic block: tests/test_steps.c

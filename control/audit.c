@@ -153,6 +153,12 @@ static const struct identity identities[] = {
 	  "journal_waiting",
 	  0, EXACT },
 	{ "bus", "bus_offered", "bus_published + bus_refused", 0, EXACT },
+	{ "replay requests", "replay_requests",
+	  "replay_hellos + replay_begun + replay_credits + replay_cancels + "
+	  "replay_refused",
+	  0, EXACT },
+	{ "replays", "replay_begun",
+	  "replay_done + replay_broken + replay_open", 0, EXACT },
 	{ "connections", "control_connections", "control_closed + control_open",
 	  0, EXACT },
 	{ "requests", "control_requests",
@@ -206,10 +212,9 @@ static const char *const plane_losses[] = { "nic_missed",
 					    "read_lost",
 					    NULL };
 static const char *const sensor_losses[] = {
-	"pipeline.no_window", "window.displaced",
-	"window.forgotten",   "threat.no_memory",
-	"journal_refused",    "journal_dropped",
-	"bus_refused",	      NULL
+	"pipeline.no_window",  "window.displaced", "window.forgotten",
+	"threat.no_memory",    "journal_refused",  "journal_dropped",
+	"journal_sync_failed", "bus_refused",	   NULL
 };
 
 /* --- counters by name ----------------------------------------------------- */

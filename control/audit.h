@@ -96,9 +96,19 @@ struct pk_audit_plane {
 	_(journal_committed, "of these, written to disk")           \
 	_(journal_dropped, "of these, told but not kept")           \
 	_(journal_waiting, "of these, in memory")                   \
+	_(journal_sync_failed, "seconds whose sync failed")         \
 	_(bus_offered, "messages offered to the bus")               \
 	_(bus_published, "of these, published")                     \
 	_(bus_refused, "of these, refused")                         \
+	_(replay_requests, "requests to the replay server")         \
+	_(replay_hellos, "of these, greetings")                     \
+	_(replay_begun, "of these, replays begun")                  \
+	_(replay_credits, "of these, more credit")                  \
+	_(replay_cancels, "of these, to end one early")             \
+	_(replay_refused, "of these, refused")                      \
+	_(replay_done, "replays that ended as they should")         \
+	_(replay_broken, "replays that broke off")                  \
+	_(replay_open, "replays under way")                         \
 	_(control_connections, "connections to the control socket") \
 	_(control_closed, "of these, closed")                       \
 	_(control_open, "of these, open")                           \

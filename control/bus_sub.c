@@ -238,12 +238,13 @@ int pk_bus_recv(struct pk_bus_sub *s, int timeout_ms,
 		return give(s, &m, out);
 	}
 	for (;;) {
-		n = wait_readable(s, timeout_ms);
-		if (n <= 0)
-			return n;
 		n = pk_frames_recv(&s->frames, s->socket, &m);
-		if (n == -EAGAIN)
+		if (n == -EAGAIN) {
+			n = wait_readable(s, timeout_ms);
+			if (n <= 0)
+				return n;
 			continue;
+		}
 		if (n < 0)
 			return n;
 		if (n && m.header.class < PK_BUS_CLASS_COUNT &&

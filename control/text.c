@@ -167,7 +167,9 @@ static int is_harmless(uint32_t c)
 	       c != 0x61c && (c < 0x200b || c > 0x200f) &&
 	       (c < 0x2028 || c > 0x202e) && (c < 0x2060 || c > 0x206f) &&
 	       c != 0xfeff && (c < 0xfff0 || c > 0xffff || c == 0xfffd) &&
-	       (c < 0xe0000 || c > 0xe0fff);
+	       (c < 0xfdd0 || c > 0xfdef) && (c & 0xfffe) != 0xfffe &&
+	       (c < 0xe0000 || c > 0xe0fff) && c != 0x34f && c != 0x180e &&
+	       c != 0x3164 && c != 0x2800 && (c < 0xfe00 || c > 0xfe0f);
 }
 
 /* \xNN for each of @len bytes. */

@@ -78,13 +78,13 @@ flows() {
 		sed -E 's/.*"packets":([0-9]+),"bytes":([0-9]+),.*"r_packets":([0-9]+),"r_bytes":([0-9]+).*/\1 \2 \3 \4/' |
 		awk '{ n += $1 + $3; b += $2 + $4 } END { print n + 0, b + 0 }'
 }
-same() { [ "$1" = "$2" ] || { echo "# flows $1, tshark $2"; false; }; }
+equal() { [ "$1" = "$2" ] || { echo "# flows $1, tshark $2"; false; }; }
 gen mixed --count 5000 --write "$dir/mixed.pcap"
 gen flood --count 400000 --pps 200000 --write "$dir/flood.pcap"
 for p in $planes; do
 	for c in mixed flood many; do
 		replay "$p" --workers 2 --records --audit "$dir/$c.pcap"
-		check "conservation $p: packets and bytes of $c are tshark's" same "$(flows)" "$(truth "$dir/$c.pcap")"
+		check "conservation $p: packets and bytes of $c are tshark's" equal "$(flows)" "$(truth "$dir/$c.pcap")"
 		check "conservation $p: the audit of $c closes" grep -q '^audit: ok' "$dir/err"
 	done
 done
@@ -107,7 +107,7 @@ replay inline --records "$dir/cut.pcap"
 rc=$?
 check "a cut file ends with status 1" test $rc = 1
 check "a cut file names the last good packet" grep -qE 'cut\.pcap.*packet 100' "$dir/err"
-check "the frames before the damage were replayed" same "$(flows | cut -d' ' -f1)" 100
+check "the frames before the damage were replayed" equal "$(flows | cut -d' ' -f1)" 100
 replay inline "$dir/nothing.pcap"
 check "a missing file is named" grep -q 'nothing.pcap.*No such file' "$dir/err"
 : >"$dir/empty"

@@ -137,6 +137,9 @@ static void fill(struct pk_audit *a, struct pk_audit_plane *plane)
 	s->journal_committed = 11, s->journal_dropped = 3;
 	s->journal_waiting = 1;
 	s->bus_offered = 30, s->bus_published = 28, s->bus_refused = 2;
+	s->replay_requests = 15, s->replay_hellos = 1, s->replay_begun = 7;
+	s->replay_credits = 2, s->replay_cancels = 4, s->replay_refused = 1;
+	s->replay_done = 3, s->replay_broken = 2, s->replay_open = 2;
 	s->control_connections = 9, s->control_closed = 7;
 	s->control_open = 2;
 	s->control_requests = 12, s->control_pending = 1, s->control_ok = 9;

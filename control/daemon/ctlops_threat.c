@@ -20,9 +20,11 @@ enum {
 
 /* --- threat journal ------------------------------------------------------- */
 
+/* A message, or numbers that are not there. */
 struct message {
-	struct json_object *json;
-	uint64_t missing; /* numbers before it that are gone */
+	struct json_object *json; /* NULL: only numbers */
+	uint64_t missing_from;	  /* 0: none; up to the next message's */
+	uint64_t missing_to;
 	uint64_t number;
 };
 
@@ -78,40 +80,54 @@ static int take_id(struct journal *j, struct pk_args *a,
 	return 0;
 }
 
+/* What becomes of a message: 1 when there is something to tell. */
+static int take_message(struct journal *j, struct json_tokener *parser,
+			const struct pk_journal_message *m, uint64_t missing)
+{
+	struct message *to = &j->batch[j->read];
+	int wanted = m->time_ns >= j->since_ns && is_of(m, j->id);
+
+	*to = (struct message){ .number = m->number };
+	if (missing) {
+		to->missing_from = m->number - missing;
+		to->missing_to = m->number - 1;
+	}
+	if (!wanted)
+		return missing != 0;
+	json_tokener_reset(parser);
+	to->json = json_tokener_parse_ex(parser, m->text, (int)m->text_len);
+	if (!to->json) { /* not one of ours: as if it were not there */
+		to->missing_to = m->number;
+		if (!to->missing_from)
+			to->missing_from = m->number;
+	}
+	return 1;
+}
+
 /* In the jobs' thread: the next batch. */
 static void read_batch(struct pk_job *job)
 {
 	struct journal *j = (struct journal *)job;
-	struct pk_journal_message m;
 	struct json_tokener *parser = json_tokener_new();
+	struct pk_journal_message m;
 	uint64_t missing;
+	int ret = 1;
 
 	j->read = 0;
 	j->told = 0;
-	while (j->read < BATCH && j->looked < LOOK_MAX && !j->end && parser) {
-		int ret = pk_journal_read(j->reader, &m, &missing);
-		struct message *to = &j->batch[j->read];
-
-		if (ret <= 0) {
-			j->end = ret < 0 ? ret : 1;
+	if (!parser)
+		ret = -ENOMEM;
+	while (ret > 0 && j->read < BATCH && j->looked < LOOK_MAX) {
+		ret = pk_journal_read(j->reader, &m, &missing);
+		if (ret <= 0)
 			break;
-		}
 		j->looked++;
 		j->next = m.number + 1;
-		if (m.time_ns < j->since_ns || !is_of(&m, j->id))
-			continue;
-		json_tokener_reset(parser);
-		*to = (struct message){
-			.json = json_tokener_parse_ex(parser, m.text,
-						      (int)m.text_len),
-			.missing = missing,
-			.number = m.number,
-		};
-		j->read++;
+		j->read += (uint32_t)take_message(j, parser, &m, missing);
 	}
-	if (!parser)
-		j->end = -ENOMEM;
-	else
+	if (ret <= 0)
+		j->end = ret ? ret : 1;
+	if (parser)
 		json_tokener_free(parser);
 }
 
@@ -119,11 +135,11 @@ static void note_missing(struct journal *j, const struct message *m)
 {
 	struct json_object *o;
 
-	if (!m->missing)
+	if (!m->missing_from)
 		return;
 	o = json_object_new_object();
-	pk_ctlops_add_number(o, "from", m->number - m->missing);
-	pk_ctlops_add_number(o, "to", m->number - 1);
+	pk_ctlops_add_number(o, "from", m->missing_from);
+	pk_ctlops_add_number(o, "to", m->missing_to);
 	json_object_array_add(j->missing, o);
 }
 
@@ -173,6 +189,14 @@ static enum pk_job_next journal_step(struct pk_job *job)
 	return PK_JOB_BESIDE;
 }
 
+/* The time @ago seconds ago. */
+static uint64_t since(uint64_t ago)
+{
+	uint64_t now = pk_daemon_real_ns(), ns = ago * 1000000000;
+
+	return now > ns ? now - ns : 0;
+}
+
 static int op_journal(void *arg, struct json_object *args, const void *bytes,
 		      size_t n, struct pk_ctl_answer *out)
 {
@@ -196,7 +220,7 @@ static int op_journal(void *arg, struct json_object *args, const void *bytes,
 	j->next = pk_args_number(&a, "from", 1, INT64_MAX);
 	ago = pk_args_number(&a, "since", 0, INT32_MAX);
 	if (ago)
-		j->since_ns = pk_daemon_real_ns() - ago * 1000000000;
+		j->since_ns = since(ago);
 	j->limit = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT_MAX);
 	if (take_id(j, &a, out) || pk_args_end(&a, out)) {
 		free_journal(&j->job);

@@ -134,6 +134,22 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		publish_status(d);
 }
 
+static void add_replayer(const struct pk_daemon *d, struct pk_audit_sensor *s)
+{
+	struct pk_replayer_counters c;
+
+	pk_replayer_count(d->replayer, &c);
+	s->replay_requests = c.requests;
+	s->replay_hellos = c.hellos;
+	s->replay_begun = c.replays;
+	s->replay_credits = c.credits;
+	s->replay_cancels = c.cancels;
+	s->replay_refused = c.refused;
+	s->replay_done = c.ended + c.cancelled;
+	s->replay_broken = c.expired + c.gone + c.failed;
+	s->replay_open = c.open;
+}
+
 static void add_sensor(const struct pk_daemon *d, struct pk_audit_sensor *s)
 {
 	const struct pk_bus_counters *bus = pk_bus_count(d->bus);
@@ -150,9 +166,11 @@ static void add_sensor(const struct pk_daemon *d, struct pk_audit_sensor *s)
 	s->journal_committed = journal.committed;
 	s->journal_dropped = journal.dropped;
 	s->journal_waiting = journal.waiting;
+	s->journal_sync_failed = pk_outbox_sync_failed(d->outbox);
 	s->bus_offered = bus->offered;
 	s->bus_published = bus->published;
 	s->bus_refused = bus->refused;
+	add_replayer(d, s);
 	if (d->ctl)
 		pk_ctl_counters(d->ctl, &ctl);
 	s->control_connections = ctl.connections;
@@ -252,6 +270,25 @@ static int open_loop(struct pk_daemon *d)
 	return 0;
 }
 
+/* Beside the bus, for what its subscribers missed. */
+static int open_replayer(struct pk_daemon *d)
+{
+	const struct pk_config *c = d->conf->config;
+	const char *endpoints[PK_CONFIG_ENDPOINTS];
+	const struct pk_replayer_conf conf = {
+		.endpoints = endpoints,
+		.endpoint_count = c->endpoints,
+		.sensor = c->sensor,
+		.epoch = d->epoch,
+		.dir = d->journal_dir,
+		.mark[PK_BUS_THREAT] = pk_outbox_mark(d->outbox),
+	};
+
+	for (uint32_t i = 0; i < c->endpoints; i++)
+		endpoints[i] = c->endpoint[i];
+	return pk_replayer_new(&d->replayer, &conf);
+}
+
 static int open_bus(struct pk_daemon *d)
 {
 	const struct pk_config *c = d->conf->config;
@@ -279,7 +316,9 @@ static int open_outbox(struct pk_daemon *d)
 			d->conf->config->journal_sync),
 	};
 
-	return pk_outbox_new(&d->outbox, &conf);
+	int err = pk_outbox_new(&d->outbox, &conf);
+
+	return err ? err : open_replayer(d);
 }
 
 static int open_pipeline(struct pk_daemon *d)
@@ -484,6 +523,7 @@ static void free_all(struct pk_daemon *d)
 	pk_ifaces_free(d->ifaces);
 	pk_pump_free(d->pump);
 	pk_pipeline_free(d->pipeline);
+	pk_replayer_free(d->replayer);
 	pk_outbox_free(d->outbox);
 	pk_bus_free(d->bus);
 	pk_tally_free(d->tally);

@@ -15,6 +15,7 @@
 #include "control/launcher/asker.h"
 #include "control/audit.h"
 #include "control/bus.h"
+#include "control/bus/replayer.h"
 #include "control/ctl/ctl.h"
 #include "control/daemon/daemon.h"
 #include "control/encode.h"
@@ -70,6 +71,7 @@ struct pk_daemon {
 	struct pk_ifaces *ifaces;
 	struct pk_bus *bus;
 	struct pk_outbox *outbox;
+	struct pk_replayer *replayer;
 	struct pk_ctl *ctl; /* NULL until all is started */
 	struct pk_boot *boot;
 	char text[PK_ENCODE_MAX];

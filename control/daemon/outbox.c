@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,27 +14,28 @@
 #include "control/encode.h"
 #include "control/log.h"
 
-enum { FILES = 2 };
-
 struct pk_outbox {
 	struct pk_outbox_conf conf;
 	struct pk_journal *journal;
+	struct pk_journal_mark mark;
 	int dir_fd;
 	int failing; /* the disk refused the latest commit */
+	uint64_t sync_failed;
 	char text[PK_ENCODE_MAX];
 	/* The thread's; files are handed over under the lock. */
 	pthread_t thread;
 	int started;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	int file[FILES];
+	int file[PK_JOURNAL_DIRTY];
 	int files;
 	int ending;
+	atomic_int sync_error; /* errno of the latest that failed */
 };
 
 /* ---- the thread that syncs ---- */
 
-static int take_files(struct pk_outbox *o, int file[FILES])
+static int take_files(struct pk_outbox *o, int file[PK_JOURNAL_DIRTY])
 {
 	int n;
 
@@ -49,12 +51,14 @@ static int take_files(struct pk_outbox *o, int file[FILES])
 
 static void *sync_files(void *arg)
 {
-	int file[FILES], n;
+	struct pk_outbox *o = arg;
+	int file[PK_JOURNAL_DIRTY], n;
 
 	pk_background();
-	while ((n = take_files(arg, file)) > 0)
+	while ((n = take_files(o, file)) > 0)
 		while (n--) {
-			fdatasync(file[n]);
+			if (fdatasync(file[n]))
+				atomic_store(&o->sync_error, errno);
 			close(file[n]);
 		}
 	return NULL;
@@ -98,6 +102,7 @@ static void publish(void *arg, const struct pk_journal_message *m)
 
 	memcpy(subject, m->subject, m->subject_len);
 	subject[m->subject_len] = 0;
+	atomic_store(&o->mark.last, m->number);
 	ret = pk_bus_publish_item(o->conf.bus, &item);
 	if (ret)
 		pk_err("threat %llu could not be published: %s; it is in the "
@@ -123,6 +128,13 @@ void pk_outbox_threat(struct pk_outbox *o, const struct pk_threat *t)
 		       t->type);
 }
 
+/* All that was given a number is in the file, or was given up before. */
+static void move_mark(struct pk_outbox *o)
+{
+	atomic_store(&o->mark.first, pk_journal_first(o->journal));
+	atomic_store(&o->mark.written, pk_journal_last(o->journal));
+}
+
 void pk_outbox_commit(struct pk_outbox *o)
 {
 	int ret = pk_journal_commit(o->journal);
@@ -134,15 +146,42 @@ void pk_outbox_commit(struct pk_outbox *o)
 	if (!ret && o->failing)
 		pk_info("journal %s: writes again", o->conf.dir);
 	o->failing = ret != 0;
+	if (!ret)
+		move_mark(o);
 	if (o->conf.sync == PK_SYNC_TURN)
 		hand_over(o);
 }
 
+static void tell_sync_error(struct pk_outbox *o)
+{
+	int err = atomic_exchange(&o->sync_error, 0);
+
+	if (!err)
+		return;
+	o->sync_failed++;
+	pk_err("journal %s: cannot sync: %s; what was written since the last "
+	       "sync may not survive a power cut",
+	       o->conf.dir, strerror(err));
+}
+
 void pk_outbox_tick(struct pk_outbox *o)
 {
+	if (o->failing)
+		pk_journal_retry(o->journal);
 	pk_outbox_commit(o);
+	tell_sync_error(o);
 	if (o->conf.sync == PK_SYNC_SECOND)
 		hand_over(o);
+}
+
+const struct pk_journal_mark *pk_outbox_mark(const struct pk_outbox *o)
+{
+	return &o->mark;
+}
+
+uint64_t pk_outbox_sync_failed(const struct pk_outbox *o)
+{
+	return o->sync_failed;
 }
 
 uint64_t pk_outbox_first(const struct pk_outbox *o)
@@ -172,7 +211,8 @@ static int open_dir(struct pk_outbox *o)
 {
 	if (mkdir(o->conf.dir, 0700) && errno != EEXIST)
 		return -errno;
-	o->dir_fd = open(o->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	o->dir_fd = open(o->conf.dir,
+			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return o->dir_fd < 0 ? -errno : 0;
 }
 
@@ -183,16 +223,21 @@ static int open_journal(struct pk_outbox *o)
 		.word = "threat",
 		.epoch = o->conf.epoch,
 		.max_bytes = o->conf.max_bytes,
+		.sync = o->conf.sync,
 		.say = say,
 		.tell = publish,
 		.tell_arg = o,
 	};
 	int ret = pk_journal_open(&o->journal, &conf);
 
-	if (!ret)
-		pk_bus_start_at(o->conf.bus, PK_BUS_THREAT,
-				pk_journal_last(o->journal));
-	return ret;
+	if (ret)
+		return ret;
+	pk_bus_start_at(o->conf.bus, PK_BUS_THREAT,
+			pk_journal_last(o->journal));
+	atomic_store(&o->mark.last, pk_journal_last(o->journal));
+	atomic_store(&o->mark.began, pk_journal_last(o->journal) + 1);
+	move_mark(o);
+	return 0;
 }
 
 int pk_outbox_new(struct pk_outbox **out, const struct pk_outbox_conf *conf)

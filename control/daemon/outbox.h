@@ -16,6 +16,7 @@
 
 #include "control/bus.h"
 #include "control/journal/journal.h"
+#include "control/journal/mark.h"
 #include "control/threat.h"
 
 struct pk_outbox_conf {
@@ -41,9 +42,15 @@ void pk_outbox_commit(struct pk_outbox *o);
 /* Once a second: sync as the policy says. */
 void pk_outbox_tick(struct pk_outbox *o);
 
+/* How far the journal is, for other threads; as long as the object lives. */
+const struct pk_journal_mark *pk_outbox_mark(const struct pk_outbox *o);
+
 /* The oldest number that is in the journal, and the latest that was given. */
 uint64_t pk_outbox_first(const struct pk_outbox *o);
 uint64_t pk_outbox_last(const struct pk_outbox *o);
+
+/* Seconds in which a file could not be synced. */
+uint64_t pk_outbox_sync_failed(const struct pk_outbox *o);
 
 void pk_outbox_count(const struct pk_outbox *o, struct pk_journal_counters *c);
 

@@ -276,7 +276,27 @@ static void add_journal_part(struct json_object *o, const struct pk_daemon *d)
 	add_text(part, "sync", d->conf->config->journal_sync);
 	add_number(part, "first", pk_outbox_first(d->outbox));
 	add_number(part, "last", pk_outbox_last(d->outbox));
+	add_number(part, "sync_failed", pk_outbox_sync_failed(d->outbox));
 	add_journal(part, &c);
+}
+
+static void add_replayer(struct json_object *o,
+			 const struct pk_replayer_counters *c)
+{
+	PK_REPLAYER_COUNTERS(ADD)
+}
+
+static void add_replayer_part(struct json_object *o, const struct pk_daemon *d)
+{
+	struct json_object *list = add_list(o, "endpoints");
+	struct pk_replayer_counters c;
+	const char *endpoint;
+
+	for (uint32_t i = 0; (endpoint = pk_replayer_endpoint(d->replayer, i));
+	     i++)
+		json_object_array_add(list, json_object_new_string(endpoint));
+	pk_replayer_count(d->replayer, &c);
+	add_replayer(o, &c);
 }
 
 static void add_bus_part(struct json_object *o, const struct pk_daemon *d)
@@ -289,6 +309,7 @@ static void add_bus_part(struct json_object *o, const struct pk_daemon *d)
 		json_object_array_add(list,
 				      json_object_new_string(c->endpoint[i]));
 	add_bus(bus, pk_bus_count(d->bus));
+	add_replayer_part(add_object(bus, "replay"), d);
 }
 
 static void add_indicators(struct json_object *o, const struct pk_daemon *d)

@@ -2,29 +2,25 @@
 #include "control/journal/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <xxhash.h>
+#include "control/journal/files.h"
+#include "control/journal/segment.h"
 
-#include "control/journal/walk.h"
+enum { PIECE = 65536 }; /* bytes of a write, about */
 
+/* The buffer: |...written...|...told...|...both to come...| in any order. */
 struct pk_journal {
-	struct pk_journal_conf conf; /* sizes filled in; word is the copy */
-	char word[PK_JOURNAL_WORD_MAX + 1];
-	int fd;	     /* -1: the next write begins a file */
-	int left_fd; /* a file that was left since pk_journal_dirty() */
-	int dirty;
-	uint64_t end; /* of the whole records in the file */
-	uint64_t first;
+	struct pk_journal_conf conf; /* sizes filled in */
+	struct pk_journal_files files;
+	struct pk_journal_counters count;
 	uint64_t last;
+	int failing; /* the disk refused: pk_journal_retry() */
 	uint8_t *buffer;
 	uint32_t used;
-	uint32_t told; /* bytes of the buffer */
-	struct pk_journal_counters count;
+	uint32_t written;
+	uint32_t told;
 };
 
 int pk_sync_find(const char *word)
@@ -39,179 +35,126 @@ int pk_sync_find(const char *word)
 	return -ENOENT;
 }
 
-/* ---- the file ---- */
-
-static int write_all(int fd, const void *bytes, size_t len)
+static const struct pk_journal_frame *frame_at(const struct pk_journal *j,
+					       uint32_t off)
 {
-	const uint8_t *at = bytes;
-
-	while (len) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return (const void *)(j->buffer + off);
 }
 
-static int remove_segment(struct pk_journal *j, uint64_t first)
-{
-	char name[PK_JOURNAL_NAME_MAX];
+/* ---- telling ---- */
 
-	pk_journal_name(name, j->word, first);
-	if (unlinkat(j->conf.dir_fd, name, 0))
-		return -errno;
-	j->count.removed++;
-	return 0;
+static void tell_one(struct pk_journal *j, const struct pk_journal_frame *f)
+{
+	const char *text = (const char *)(f + 1);
+	struct pk_journal_message m = {
+		.number = f->number,
+		.time_ns = f->time_ns,
+		.epoch = f->epoch,
+		.subject = text,
+		.text = text + f->subject_len,
+		.subject_len = f->subject_len,
+		.text_len = f->len - f->subject_len,
+	};
+
+	if (j->conf.tell)
+		j->conf.tell(j->conf.tell_arg, &m);
 }
 
-/* Remove the oldest files until all fit @bytes; the newest stays. */
-static int trim(struct pk_journal *j, uint64_t bytes)
-{
-	struct pk_journal_segment *list = NULL;
-	int n = pk_journal_list(j->conf.dir_fd, j->word, &list), i;
-	uint64_t total = 0;
-
-	for (i = 0; i < n; i++)
-		total += list[i].bytes;
-	for (i = 0; i + 1 < n && total > bytes; i++) {
-		if (remove_segment(j, list[i].first))
-			break;
-		total -= list[i].bytes;
-		j->first = list[i + 1].first;
-	}
-	free(list);
-	return n > 0 ? i : n;
-}
-
-/* Leave the file; it stays open until it was synced. */
-static void leave(struct pk_journal *j)
-{
-	if (j->left_fd >= 0) { /* two were filled since the last sync */
-		fdatasync(j->left_fd);
-		close(j->left_fd);
-	}
-	j->left_fd = j->fd;
-	j->fd = -1;
-}
-
-static int begin_segment(struct pk_journal *j, uint64_t first)
-{
-	struct pk_journal_head head = { .magic = PK_JOURNAL_MAGIC,
-					.version = PK_JOURNAL_VERSION,
-					.first = first };
-	char name[PK_JOURNAL_NAME_MAX];
-	int ret, fd;
-
-	head.checksum =
-		XXH3_64bits(&head, offsetof(struct pk_journal_head, checksum));
-	pk_journal_name(name, j->word, first);
-	fd = openat(j->conf.dir_fd, name,
-		    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	ret = write_all(fd, &head, sizeof(head));
-	if (ret) {
-		close(fd);
-		unlinkat(j->conf.dir_fd, name, 0);
-		return ret;
-	}
-	j->fd = fd;
-	j->end = sizeof(head);
-	j->count.segments++;
-	trim(j, j->conf.max_bytes - j->conf.segment_bytes);
-	return 0;
-}
-
-/* Write the buffer behind the whole records of the file. */
-static int write_buffer(struct pk_journal *j)
-{
-	const struct pk_journal_frame *f = (const void *)j->buffer;
-	int ret;
-
-	if (j->fd >= 0 && j->end >= j->conf.segment_bytes)
-		leave(j);
-	if (j->fd < 0) {
-		ret = begin_segment(j, f->number);
-		if (ret)
-			return ret;
-	}
-	ret = write_all(j->fd, j->buffer, j->used);
-	if (ret) {
-		/* If this fails, readers and recovery pass over the rest. */
-		if (!ftruncate(j->fd, (off_t)j->end))
-			return ret;
-		leave(j);
-		return ret;
-	}
-	j->end += j->used;
-	j->dirty = 1;
-	return 0;
-}
-
-/* ---- the buffer ---- */
-
-static void tell(struct pk_journal *j)
+static void tell_all(struct pk_journal *j)
 {
 	while (j->told < j->used) {
-		const struct pk_journal_frame *f =
-			(const void *)(j->buffer + j->told);
-		const char *text = (const char *)(f + 1);
-		struct pk_journal_message m = {
-			.number = f->number,
-			.time_ns = f->time_ns,
-			.epoch = f->epoch,
-			.subject = text,
-			.text = text + f->subject_len,
-			.subject_len = f->subject_len,
-			.text_len = f->len - f->subject_len,
-		};
+		const struct pk_journal_frame *f = frame_at(j, j->told);
 
-		if (j->conf.tell)
-			j->conf.tell(j->conf.tell_arg, &m);
+		tell_one(j, f);
 		j->told += (uint32_t)pk_journal_size(f->len);
 	}
+}
+
+/* ---- writing ---- */
+
+/* The end of the whole records from @off on that make a piece. */
+static uint32_t piece_end(const struct pk_journal *j, uint32_t off,
+			  uint64_t *records)
+{
+	uint32_t end = off;
+
+	for (*records = 0; end < j->used && end - off < PIECE; ++*records)
+		end += (uint32_t)pk_journal_size(frame_at(j, end)->len);
+	return end;
+}
+
+/* Piece by piece, so that what a full disk refuses is little. */
+static int write_all(struct pk_journal *j)
+{
+	while (j->written < j->used) {
+		uint32_t from = j->written;
+		uint64_t records;
+		uint32_t end = piece_end(j, from, &records);
+		int ret = pk_files_write(&j->files, frame_at(j, from)->number,
+					 j->buffer + from, end - from);
+
+		if (ret)
+			return ret;
+		j->written = end;
+		j->count.committed += records;
+		j->count.waiting -= records;
+		j->count.bytes += end - from;
+	}
+	return 0;
 }
 
 static void empty(struct pk_journal *j)
 {
 	j->used = 0;
 	j->told = 0;
-	j->count.waiting = 0;
+	j->written = 0;
+}
+
+static int try_to_write(struct pk_journal *j)
+{
+	int ret = write_all(j);
+
+	j->count.commits++;
+	j->count.failed += !!ret;
+	/* Old records make room for new ones, once. */
+	if ((ret == -ENOSPC || ret == -EDQUOT) && !j->failing &&
+	    pk_files_trim(&j->files, j->conf.max_bytes / 2))
+		ret = write_all(j);
+	j->failing = ret;
+	return ret;
 }
 
 int pk_journal_commit(struct pk_journal *j)
 {
-	int ret;
+	int ret = j->failing;
 
-	if (!j->used)
-		return 0;
-	ret = write_buffer(j);
-	if ((ret == -ENOSPC || ret == -EDQUOT) &&
-	    trim(j, j->conf.max_bytes / 2) > 0)
-		ret = write_buffer(j);
-	j->count.commits++;
-	j->count.failed += !!ret;
-	tell(j);
-	if (ret)
+	if (j->told == j->used)
 		return ret;
-	j->count.committed += j->count.waiting;
-	j->count.bytes += j->used;
+	if (!ret)
+		ret = try_to_write(j);
+	if (ret) /* before anybody hears of it: no number is given twice */
+		pk_files_told(&j->files, j->last);
+	tell_all(j);
+	if (!ret)
+		empty(j);
+	return ret;
+}
+
+int pk_journal_retry(struct pk_journal *j)
+{
+	if (!j->failing || try_to_write(j))
+		return j->failing;
+	tell_all(j);
 	empty(j);
 	return 0;
 }
 
 static void make_room(struct pk_journal *j, size_t size)
 {
-	if (j->used + size <= j->conf.buffer_bytes)
-		return;
-	if (pk_journal_commit(j) == 0)
+	if (j->used + size <= j->conf.buffer_bytes || pk_journal_commit(j) == 0)
 		return;
 	j->count.dropped += j->count.waiting;
+	j->count.waiting = 0;
 	empty(j);
 }
 
@@ -257,98 +200,18 @@ int pk_journal_append(struct pk_journal *j, struct pk_journal_message *m)
 	return 0;
 }
 
-int pk_journal_dirty(struct pk_journal *j, int fd[2])
+/* ---- life ---- */
+
+static int check(const struct pk_journal_conf *c)
 {
-	int n = 0;
+	size_t len = strspn(c->word, "abcdefghijklmnopqrstuvwxyz0123456789");
 
-	if (j->left_fd >= 0) {
-		fd[n++] = j->left_fd;
-		j->left_fd = -1;
-	}
-	if (j->dirty && j->fd >= 0) {
-		fd[n] = fcntl(j->fd, F_DUPFD_CLOEXEC, 0);
-		n += fd[n] >= 0;
-	}
-	j->dirty = 0;
-	return n;
-}
-
-/* ---- opening ---- */
-
-/* Find the last number in the file, and cut a torn end off. */
-static int mend(struct pk_journal *j, uint64_t first, uint64_t bytes)
-{
-	const struct pk_journal_frame *f;
-	struct pk_journal_walk w;
-	int ret = pk_journal_walk_open(&w, j->conf.dir_fd, j->word, first);
-
-	j->last = first - 1;
-	if (ret)
-		return ret;
-	while ((ret = pk_journal_walk_next(&w, &f)) > 0)
-		j->last = f->number > j->last ? f->number : j->last;
-	j->end = w.off;
-	pk_journal_walk_close(&w);
-	if (ret)
-		return ret;
-	if (bytes > j->end) {
-		j->count.torn = bytes - j->end;
-		pk_say(j->conf.say, j->conf.say_arg,
-		       "journal %s: cut %" PRIu64 " bytes of an unfinished "
-		       "record off the end, behind number %" PRIu64,
-		       j->word, (uint64_t)j->count.torn, j->last);
-	}
-	return 0;
-}
-
-/* Go on with the newest file. */
-static int resume(struct pk_journal *j, const struct pk_journal_segment *s)
-{
-	char name[PK_JOURNAL_NAME_MAX];
-	int ret = mend(j, s->first, s->bytes);
-
-	pk_journal_name(name, j->word, s->first);
-	if (ret == -ENODATA) /* cut while it was begun: it held nothing */
-		return unlinkat(j->conf.dir_fd, name, 0) ? -errno : 0;
-	if (ret == -EBADMSG)
-		pk_say(j->conf.say, j->conf.say_arg,
-		       "journal file %s: its head is damaged or of another "
-		       "version; move it away to begin a new journal",
-		       name);
-	if (ret)
-		return ret;
-	j->fd = openat(j->conf.dir_fd, name,
-		       O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	if (j->fd < 0)
-		return -errno;
-	return ftruncate(j->fd, (off_t)j->end) ? -errno : 0;
-}
-
-static int recover(struct pk_journal *j)
-{
-	struct pk_journal_segment *list = NULL;
-	int n = pk_journal_list(j->conf.dir_fd, j->word, &list), ret = n;
-
-	j->first = 1;
-	if (n > 0) {
-		j->first = list[0].first;
-		ret = resume(j, &list[n - 1]);
-	}
-	free(list);
-	return ret;
-}
-
-static int check(const struct pk_journal *j)
-{
-	const char *w = j->conf.word;
-	size_t len = strspn(w, "abcdefghijklmnopqrstuvwxyz0123456789");
-
-	if (!len || w[len] || len > PK_JOURNAL_WORD_MAX)
+	if (!len || c->word[len] || len > PK_JOURNAL_WORD_MAX)
 		return -EINVAL;
-	if (j->conf.buffer_bytes <
+	if (c->buffer_bytes <
 	    pk_journal_size(PK_JOURNAL_SUBJECT_MAX + PK_JOURNAL_TEXT_MAX))
 		return -EINVAL;
-	return j->conf.max_bytes < 2ULL * j->conf.segment_bytes ? -EINVAL : 0;
+	return c->max_bytes < 2ULL * c->segment_bytes ? -EINVAL : 0;
 }
 
 static void fill_in(struct pk_journal_conf *c)
@@ -359,6 +222,21 @@ static void fill_in(struct pk_journal_conf *c)
 	c->buffer_bytes = c->buffer_bytes ? c->buffer_bytes : PK_JOURNAL_BUFFER;
 }
 
+static int open_files(struct pk_journal *j)
+{
+	j->files = (struct pk_journal_files){
+		.dir_fd = j->conf.dir_fd,
+		.max_bytes = j->conf.max_bytes,
+		.segment_bytes = j->conf.segment_bytes,
+		.sync = j->conf.sync,
+		.count = &j->count,
+		.fd = -1,
+		.told_fd = -1,
+	};
+	strcpy(j->files.word, j->conf.word);
+	return pk_files_open(&j->files, &j->last, j->conf.say, j->conf.say_arg);
+}
+
 int pk_journal_open(struct pk_journal **out, const struct pk_journal_conf *conf)
 {
 	struct pk_journal *j = calloc(1, sizeof(*j));
@@ -367,45 +245,41 @@ int pk_journal_open(struct pk_journal **out, const struct pk_journal_conf *conf)
 	if (!j)
 		return -ENOMEM;
 	j->conf = *conf;
-	j->fd = -1;
-	j->left_fd = -1;
+	j->files.fd = -1;
+	j->files.told_fd = -1;
 	fill_in(&j->conf);
-	ret = check(j);
-	if (ret)
-		goto fail;
-	strcpy(j->word, conf->word);
-	j->conf.word = j->word;
-	ret = -ENOMEM;
-	j->buffer = malloc(j->conf.buffer_bytes);
-	if (!j->buffer)
-		goto fail;
-	ret = recover(j);
-	if (ret)
-		goto fail;
+	ret = check(&j->conf);
+	if (!ret) {
+		j->buffer = malloc(j->conf.buffer_bytes);
+		ret = j->buffer ? open_files(j) : -ENOMEM;
+	}
+	if (ret) {
+		pk_journal_close(j);
+		return ret;
+	}
 	*out = j;
 	return 0;
-fail:
-	pk_journal_close(j);
-	return ret;
 }
 
 void pk_journal_close(struct pk_journal *j)
 {
 	if (!j)
 		return;
-	if (j->buffer)
-		pk_journal_commit(j);
-	if (j->fd >= 0)
-		close(j->fd);
-	if (j->left_fd >= 0)
-		close(j->left_fd);
+	pk_journal_retry(j);
+	pk_journal_commit(j);
+	pk_files_close(&j->files);
 	free(j->buffer);
 	free(j);
 }
 
+int pk_journal_dirty(struct pk_journal *j, int fd[PK_JOURNAL_DIRTY])
+{
+	return pk_files_dirty(&j->files, fd);
+}
+
 uint64_t pk_journal_first(const struct pk_journal *j)
 {
-	return j->first;
+	return j->files.first ? j->files.first : j->last + 1;
 }
 
 uint64_t pk_journal_last(const struct pk_journal *j)

@@ -3,7 +3,8 @@
  * journal: what was found, numbered and on disk before anybody is told.
  *
  * Messages of one class are numbered from 1 in the order in which they are
- * appended; the numbers go on over restarts. They are collected in memory and
+ * appended; the numbers go on over restarts, and none is given twice. They are
+ * collected in memory and
  * written by pk_journal_commit(), which then tells each of them, in order:
  * what was told is in the file, so it survives SIGKILL at any point. What a
  * power cut leaves is decided by how often the files are synced
@@ -14,8 +15,8 @@
  * again; a damaged record costs itself only (control/journal/reader.h).
  *
  * When the disk refuses, messages are told nevertheless and kept in memory,
- * to be written by a later commit. When there is no room for more, those not
- * on disk are given up and counted: their numbers are missing in the files.
+ * to be written by pk_journal_retry(). When there is no room for more, those
+ * not on disk are given up and counted: their numbers are missing in the files.
  *
  * Memory: the buffer. One thread an object; readers are objects of their own,
  * in any thread or process.
@@ -35,6 +36,7 @@ enum {
 	PK_JOURNAL_WORD_MAX = 15,    /* bytes of the class's word */
 	PK_JOURNAL_BUFFER = 4 << 20, /* bytes, the default */
 	PK_JOURNAL_SEGMENT = 16 << 20,
+	PK_JOURNAL_DIRTY = 10, /* files at a time */
 };
 #define PK_JOURNAL_BYTES (1ULL << 30)
 
@@ -64,6 +66,8 @@ int pk_sync_find(const char *word);
 	_(failed, "of these, refused by the disk")                         \
 	_(segments, "files begun")                                         \
 	_(removed, "files removed, the oldest, for want of room")          \
+	_(unsynced, "files that were full before they could be synced")    \
+	_(untold, "times that the number told could not be kept")          \
 	_(torn, "bytes cut off the end when the journal was opened")
 
 struct pk_journal_counters {
@@ -91,7 +95,8 @@ struct pk_journal_conf {
 	uint64_t max_bytes;	/* of all files, about; 0: PK_JOURNAL_BYTES */
 	uint32_t segment_bytes; /* of one, about; 0: PK_JOURNAL_SEGMENT */
 	uint32_t buffer_bytes;	/* 0: PK_JOURNAL_BUFFER */
-	pk_say_fn *say;		/* what was mended at opening; may be NULL */
+	enum pk_sync sync;
+	pk_say_fn *say; /* what was mended at opening; may be NULL */
 	void *say_arg;
 	pk_journal_tell_fn *tell; /* may be NULL */
 	void *tell_arg;
@@ -101,8 +106,9 @@ struct pk_journal;
 
 /*
  * 0; -EINVAL for a word that is none or a buffer that does not hold the
- * longest message; -ENOMEM; -EBADMSG when the newest file is of another
- * version, or -errno of the directory.
+ * longest message; -ENOMEM; -EBUSY when another process writes it; -EPROTO
+ * when its newest file is of another version; or -errno of the directory. Of
+ * the last three a sentence is said.
  */
 int pk_journal_open(struct pk_journal **out,
 		    const struct pk_journal_conf *conf);
@@ -119,15 +125,19 @@ int pk_journal_append(struct pk_journal *j, struct pk_journal_message *m);
 
 /*
  * Write what was appended, then tell it. 0, or -errno of the disk: then it
- * was told, too, and stays for the next commit.
+ * was told, too, and stays; the disk is left alone until pk_journal_retry().
  */
 int pk_journal_commit(struct pk_journal *j);
 
+/* After a failed commit, from time to time: write what stayed. As above. */
+int pk_journal_retry(struct pk_journal *j);
+
 /*
  * Files that were written since the last call, as new file descriptors for
- * fdatasync(2) and close(2) in another thread: their number, up to 2.
+ * fdatasync(2) and close(2) in another thread: how many. With PK_SYNC_NEVER it
+ * need not be called.
  */
-int pk_journal_dirty(struct pk_journal *j, int fd[2]);
+int pk_journal_dirty(struct pk_journal *j, int fd[PK_JOURNAL_DIRTY]);
 
 /* The oldest number in the files; last + 1 when they are empty. */
 uint64_t pk_journal_first(const struct pk_journal *j);

@@ -96,9 +96,9 @@ static int open_file(struct pk_journal_reader *r)
 		ret = pk_journal_walk_open(&r->walk, r->dir_fd, r->word, file);
 		if (ret == -ENODATA)
 			return 0;
-		if (ret && ret != -EBADMSG && ret != -ENOENT)
+		if (ret && ret != -EPROTO && ret != -ENOENT)
 			return ret;
-		r->file = file; /* a damaged or removed one is passed over */
+		r->file = file; /* a foreign or removed one is passed over */
 	}
 	return 1;
 }

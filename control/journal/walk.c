@@ -68,33 +68,60 @@ static int sound(struct pk_journal_walk *w, uint64_t off,
 	return pk_journal_checksum(*out) == (*out)->checksum;
 }
 
-int pk_journal_walk_next(struct pk_journal_walk *w,
-			 const struct pk_journal_frame **out)
+/* The first sound record behind @w->off: 1 and where, 0 or -errno. */
+static int search(struct pk_journal_walk *w, uint64_t *off)
 {
+	const struct pk_journal_frame *f;
 	const void *at;
-	uint64_t off = w->off;
+	int ret;
+
+	*off = w->off;
+	do {
+		*off += PK_JOURNAL_ALIGN;
+		ret = view(w, *off, sizeof(*f), &at);
+		if (ret > 0)
+			ret = sound(w, *off, &f);
+		else
+			return ret;
+	} while (!ret);
+	return ret;
+}
+
+static int take(struct pk_journal_walk *w, uint64_t off,
+		const struct pk_journal_frame **out)
+{
 	int ret = sound(w, off, out);
 
-	if (!ret) { /* it may have been written since it was read */
-		ret = load(w, off);
-		if (!ret)
-			ret = sound(w, off, out);
-	}
-	while (!ret) {
-		off += PK_JOURNAL_ALIGN;
-		ret = view(w, off, sizeof(**out), &at);
-		if (ret <= 0)
-			return ret;
-		ret = sound(w, off, out);
-	}
-	if (ret < 0)
+	if (ret <= 0)
 		return ret;
 	w->damaged += off - w->off;
 	w->off = off + pk_journal_size((*out)->len);
 	return 1;
 }
 
-static int check_head(struct pk_journal_walk *w, uint64_t first)
+int pk_journal_walk_next(struct pk_journal_walk *w,
+			 const struct pk_journal_frame **out)
+{
+	uint64_t beyond;
+	int ret = take(w, w->off, out);
+
+	if (ret)
+		return ret;
+	/*
+	 * What is not sound is damaged only if a sound record stands behind
+	 * it; and then it is read again, for both may have been written since.
+	 */
+	ret = search(w, &beyond);
+	if (ret > 0)
+		ret = load(w, w->off);
+	else
+		return ret;
+	if (!ret)
+		ret = take(w, w->off, out);
+	return ret ? ret : take(w, beyond, out);
+}
+
+static int check_head(struct pk_journal_walk *w)
 {
 	const struct pk_journal_head *head;
 	const void *at;
@@ -105,11 +132,11 @@ static int check_head(struct pk_journal_walk *w, uint64_t first)
 	if (!ret)
 		return -ENODATA;
 	head = at;
-	if (head->magic != PK_JOURNAL_MAGIC ||
-	    head->version != PK_JOURNAL_VERSION || head->first != first ||
-	    head->checksum != XXH3_64bits(head, offsetof(struct pk_journal_head,
+	if (head->magic == PK_JOURNAL_MAGIC &&
+	    head->version != PK_JOURNAL_VERSION &&
+	    head->checksum == XXH3_64bits(head, offsetof(struct pk_journal_head,
 							 checksum)))
-		return -EBADMSG;
+		return -EPROTO;
 	return 0;
 }
 
@@ -125,7 +152,7 @@ int pk_journal_walk_open(struct pk_journal_walk *w, int dir_fd,
 	if (w->fd < 0)
 		return -errno;
 	w->bytes = malloc(PK_JOURNAL_READ);
-	ret = w->bytes ? check_head(w, first) : -ENOMEM;
+	ret = w->bytes ? check_head(w) : -ENOMEM;
 	if (ret)
 		pk_journal_walk_close(w);
 	return ret;

@@ -23,7 +23,8 @@ struct pk_journal_walk {
 
 /*
  * Begin with the file of @word that starts at @first. 0; -ENODATA while it has
- * no whole head; -EBADMSG when the head is damaged or of another version;
+ * no whole head; -EPROTO when it is of another version (a damaged head is no
+ * matter: each record is checked by itself);
  * -ENOMEM; -errno. On failure nothing stays open.
  */
 int pk_journal_walk_open(struct pk_journal_walk *w, int dir_fd,
