@@ -23,7 +23,7 @@
 #define PK_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 enum {
-	PK_ABI_VERSION = 3,
+	PK_ABI_VERSION = 4,
 	PK_TICK_SHIFT = 30, /* a tick is 2^30 ns */
 	PK_VLAN_DEPTH = 4,  /* VLAN tags decoded in one frame */
 	PK_MPLS_DEPTH = 8,  /* MPLS labels walked in one stack */
@@ -184,7 +184,7 @@ _Static_assert(sizeof(struct pk_flow_event) == 72, "pk_flow_event");
 /* Why user space gets a frame whole. */
 enum pk_sample_why {
 	PK_SAMPLE_NAME = 1, /* its question is listed: slot and generation */
-	PK_SAMPLE_DEEP, /* its question has more labels than are looked up */
+	PK_SAMPLE_DEEP,	    /* its questions can only be judged in user space */
 	PK_SAMPLE_FRAGMENT, /* it is part of a datagram */
 };
 
@@ -241,6 +241,7 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(sample_submitted, "samples handed on")                           \
 	_(sample_ring_full, "samples that found the ring full")            \
 	_(sample_frag_refused, "fragments refused: the ring is half full") \
+	_(sample_deep_refused, "questions refused: the ring is half full") \
 	_(sample_unreadable, "samples whose bytes could not be copied")    \
 	_(dns_messages, "DNS messages: UDP and TCP payloads of port 53")   \
 	_(dns_names, "of these, questions read and looked up")             \
@@ -254,6 +255,7 @@ _Static_assert(sizeof(struct pk_replay_meta) == 16, "pk_replay_meta");
 	_(dns_name_length, "questions with a name of more than 255 bytes") \
 	_(dns_tcp_split, "TCP segments that end before their question")    \
 	_(dns_tcp_other, "TCP segments that begin with no message")        \
+	_(dns_tcp_more, "TCP segments with more messages than one")        \
 	_(dns_unreadable, "messages whose bytes could not be read")        \
 	_(no_image, "IP packets that found no indicator image")            \
 	_(sweeps, "sweeps over the flow lines")

@@ -13,7 +13,10 @@
 #include "bpf/maps.bpf.h"
 #include "bpf/view.bpf.h"
 
-/* Read the @len bytes of a payload in @d. Returns enum pk_dns_reason. */
+/*
+ * Read a payload of @len bytes, whose first PK_DNS_BYTES are in @d. Returns enum
+ * pk_dns_reason.
+ */
 __noinline int read_question(struct pk_dns_scratch *d, __u32 len, __u32 tcp)
 {
 	if (!d)

@@ -12,12 +12,13 @@
  * they are left to whoever puts streams together. Multicast DNS and LLMNR have
  * other ports.
  *
- * Only the header and the first question are read: no server answers more of
- * them (dns_more_questions). A compression pointer in the first question (RFC
- * 1035 4.1.4) has nothing decent to point at, but some servers follow it: the
- * kernel does not, and user space, which gets the message, does (see
- * dataplane/inspect/dns.h). Every message ends in one reason, and each reason
- * is a counter.
+ * Only a message's header and its question are read. One with more questions
+ * (dns_more_questions) is left to user space, which reads them all; so is a
+ * segment with more messages (dns_tcp_more; RFC 7766 6.2.1.1). A compression
+ * pointer in the first question (RFC 1035 4.1.4) has nothing decent to point
+ * at, but some servers follow it: the kernel does not, and user space, which
+ * gets the message, does (see dataplane/inspect/dns.h). Every message ends in
+ * one reason, and each reason is a counter.
  *
  * The walk goes from the last label to the first, over at most PK_DNS_LABELS
  * suffixes, and ends at the first one that no indicator has. It finds what
@@ -51,6 +52,8 @@
 	_(DEEP, dns_deep, "question read, too many labels to look up")         \
 	_(TCP_SPLIT, dns_tcp_split, "segment that ends before the question")   \
 	_(TCP_OTHER, dns_tcp_other, "segment that begins with no message")     \
+	_(MORE, dns_more_questions, "question read, others follow it")         \
+	_(TCP_MORE, dns_tcp_more, "segment with more messages than one")       \
 	_(UNREADABLE, dns_unreadable, "bytes of it could not be read")
 
 #define PK_DNS_REASON_ENUM(name, counter, text) PK_DNS_##name,
@@ -60,6 +63,8 @@ enum {
 	PK_DNS_HEADER = 12,
 	PK_DNS_NAME_MAX = 255, /* RFC 1035 2.3.4, root byte included */
 	PK_DNS_TYPE_CLASS = 4,
+	PK_DNS_LEAST = PK_DNS_HEADER + 1 + PK_DNS_TYPE_CLASS, /* of a message */
+	PK_DNS_QUESTIONS = 16, /* that are read of one message, in user space */
 	PK_DNS_LABELS_MAX = 127,
 	PK_DNS_PREFIX = 2, /* the length in front of a message over TCP */
 	PK_DNS_UDP = 17,
@@ -80,9 +85,8 @@ struct pk_question {
 	__u8 labels;
 	__u8 reason; /* enum pk_dns_reason */
 	__u8 prefix; /* bytes of the payload in front of the message */
-	__u8 more;   /* QDCOUNT says that others follow it */
 	__u8 cut;    /* it may go on in another segment */
-	__u8 pad[3];
+	__u8 pad[4];
 	/* The length bytes of the labels, counted from the name's first one. */
 	__u8 start[PK_DNS_LABELS_MAX + 1];
 };
@@ -123,10 +127,12 @@ PK_INLINE __u32 pk_dns_bytes(const struct pk_packet *p, __u32 frame_len)
 	return n < p->payload_len ? n : p->payload_len;
 }
 
-/* The bytes of a frame up to the end of the question. */
+/* The bytes of a frame up to the end of the question, or of the last one. */
 PK_INLINE __u32 pk_dns_frame_bytes(const struct pk_packet *p,
 				   const struct pk_question *q)
 {
+	if (q->reason == PK_DNS_MORE || q->reason == PK_DNS_TCP_MORE)
+		return (__u32)p->payload_off + p->payload_len;
 	return p->payload_off + q->prefix + PK_DNS_HEADER + q->name_len +
 	       PK_DNS_TYPE_CLASS;
 }
@@ -179,10 +185,16 @@ PK_INLINE int pk_dns_name(const __u8 *msg, __u32 len, struct pk_question *q)
  */
 PK_INLINE int pk_dns_read(const __u8 *msg, __u32 len, struct pk_question *q)
 {
+	int reason;
+
 	if (len < PK_DNS_HEADER)
 		return PK_DNS_SHORT;
-	q->more = (msg[4] | msg[5] >> 1) != 0;
-	return msg[4] | msg[5] ? pk_dns_name(msg, len, q) : PK_DNS_NO_QUESTION;
+	if (!(msg[4] | msg[5]))
+		return PK_DNS_NO_QUESTION;
+	reason = pk_dns_name(msg, len, q);
+	if (reason != PK_DNS_OK && reason != PK_DNS_POINTER)
+		return reason;
+	return msg[4] | msg[5] >> 1 ? PK_DNS_MORE : reason;
 }
 
 /* Over TCP @payload has PK_DNS_PREFIX + PK_DNS_HEADER bytes at least. */
@@ -198,13 +210,25 @@ PK_INLINE int pk_dns_is_start(const __u8 *payload)
 	       !payload[6] & (payload[7] == 1);
 }
 
+/* Has it a few, the operation QUERY, and its length in front, and is whole? */
+PK_INLINE int pk_dns_is_many(const __u8 *payload, __u32 len)
+{
+	return (pk_dns_said(payload) > PK_DNS_HEADER + PK_DNS_TYPE_CLASS) &
+	       (pk_dns_said(payload) <= len - PK_DNS_PREFIX) &
+	       !(payload[4] & 0x78) & !payload[6] &
+	       ((__u8)(payload[7] - 2) <= PK_DNS_QUESTIONS - 2);
+}
+
 /* Has it one question, nothing in front, and the operation QUERY? */
 PK_INLINE int pk_dns_is_bare(const __u8 *payload)
 {
 	return !payload[4] & (payload[5] == 1) & !(payload[2] & 0x78);
 }
 
-/* Where the message of a segment of @len bytes is, or why there is none. */
+/*
+ * Where the message of a segment of @len bytes is, or why there is none, or
+ * that there are more.
+ */
 PK_INLINE int pk_dns_segment(const __u8 *payload, __u32 len,
 			     struct pk_question *q)
 {
@@ -213,7 +237,8 @@ PK_INLINE int pk_dns_segment(const __u8 *payload, __u32 len,
 	q->cut = 1;
 	if (len < PK_DNS_PREFIX + PK_DNS_HEADER)
 		return PK_DNS_TCP_SPLIT;
-	start = (__u32)pk_dns_is_start(payload);
+	start = (__u32)(pk_dns_is_start(payload) |
+			pk_dns_is_many(payload, len));
 	if (!start) /* the length came before, so the end is not known */
 		return pk_dns_is_bare(payload) ? PK_DNS_OK : PK_DNS_TCP_OTHER;
 	said = pk_dns_said(payload);
@@ -221,13 +246,16 @@ PK_INLINE int pk_dns_segment(const __u8 *payload, __u32 len,
 	q->left = (__u16)(len - PK_DNS_PREFIX);
 	if (said > q->left)
 		return PK_DNS_OK;
+	start = q->left - said; /* what follows the message */
 	q->left = (__u16)said;
 	q->cut = 0;
-	return PK_DNS_OK;
+	return start < PK_DNS_PREFIX + PK_DNS_LEAST ? PK_DNS_OK
+						    : PK_DNS_TCP_MORE;
 }
 
 /*
- * Read a payload of @len bytes, a datagram's or a segment's (@tcp). The reason
+ * Read a payload of @len bytes, a datagram's or a segment's (@tcp), of which
+ * the first PK_DNS_BYTES are enough to be there. The reason
  * is returned and kept in @q; pk_dns_read() says what else is valid. The message
  * begins q->prefix bytes behind @payload. Between where it is and what it says the
  * verifier's paths meet: what it knows of them is forgotten in memory.
@@ -260,10 +288,11 @@ PK_INLINE int pk_dns_cut_reason(int reason)
 		       : reason;
 }
 
-/* Can only user space tell what the question asks for? */
+/* Can only user space tell what is asked for? */
 PK_INLINE int pk_dns_is_open(int reason)
 {
-	return reason == PK_DNS_DEEP || reason == PK_DNS_POINTER;
+	return reason == PK_DNS_DEEP || reason == PK_DNS_POINTER ||
+	       reason == PK_DNS_MORE || reason == PK_DNS_TCP_MORE;
 }
 
 /* --- the name -------------------------------------------------------------- */
@@ -468,7 +497,6 @@ PK_INLINE void pk_dns_count(struct pk_plane_counters *count,
 			    const struct pk_question *q)
 {
 	count->dns_messages++;
-	count->dns_more_questions += q->more;
 #define PK_DNS_CASE(name, counter, text) \
 	case PK_DNS_##name:              \
 		count->counter++;        \

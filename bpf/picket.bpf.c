@@ -139,7 +139,7 @@ static __noinline long send_sample(struct pk_cpu_state *state, void *ring,
 				  pk_replay ? BPF_RB_NO_WAKEUP : 0);
 }
 
-/* How much of the frame user space needs; a question, up to its end. */
+/* How much of the frame user space needs; questions, up to their end. */
 static __always_inline __u32 sample_bytes(const struct frame *f, __u8 why)
 {
 	__u32 most = PK_SAMPLE_BYTES;
@@ -152,12 +152,13 @@ static __always_inline __u32 sample_bytes(const struct frame *f, __u8 why)
 }
 
 /*
- * Anybody can send fragments, and their samples are long: half of the ring is
- * kept from them. In replay the ring is emptied between frames.
+ * Anybody can send fragments, and questions that only user space can judge:
+ * half of the event ring is kept from them. In replay it is emptied between
+ * frames.
  */
 static __always_inline int is_refused(void *ring, __u8 why)
 {
-	if (why != PK_SAMPLE_FRAGMENT || pk_replay)
+	if (why == PK_SAMPLE_NAME || pk_replay)
 		return 0;
 	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >
 	       bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 2;
@@ -174,7 +175,10 @@ static __always_inline void sample(struct frame *f, __u8 why, __u32 slot,
 
 	f->count->sample_offered++;
 	if (ring && is_refused(ring, why)) {
-		f->count->sample_frag_refused++;
+		if (why == PK_SAMPLE_FRAGMENT)
+			f->count->sample_frag_refused++;
+		else
+			f->count->sample_deep_refused++;
 		return;
 	}
 	/* A bound that the verifier of 6.1 sees: `caplen > 0` is none to it. */
@@ -363,17 +367,14 @@ static __always_inline void look_up_outers(struct frame *f)
 static __always_inline int take_question(struct frame *f)
 {
 	struct pk_dns_scratch *d = &f->state->dns;
-	__u32 len = pk_dns_bytes(f->packet, f->len), last;
+	__u32 len = pk_dns_bytes(f->packet, f->len);
+	__u32 last = (len > PK_DNS_BYTES ? PK_DNS_BYTES : len) - 1;
 
-	if (len > PK_DNS_BYTES)
-		len = PK_DNS_BYTES;
-	last = len - 1;
 	PK_OPAQUE(last);
 	if (len &&
 	    (last >= PK_DNS_BYTES ||
 	     load_bytes(f, f->packet->payload_off, d->payload, last + 1))) {
 		d->question.reason = PK_DNS_UNREADABLE;
-		d->question.more = 0;
 		return PK_DNS_UNREADABLE;
 	}
 	return read_question(d, len, pk_dns_is_tcp(f->packet));

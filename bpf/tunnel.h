@@ -10,8 +10,11 @@
  *
  * A UDP port is only a hint. If the first bytes are not what the port stands
  * for (another version, another type, a flag that must be set), the datagram
- * is plain UDP and nothing is wrong. Port 53 is never taken for a tunnel: who
- * picks the other port of a DNS conversation could hide it so.
+ * is plain UDP and nothing is wrong. What goes to port 53 is never taken for a
+ * tunnel: who picks the other port of a DNS conversation could hide it so. What
+ * comes from port 53 may be one: it is the sender who chose that port. An answer
+ * to a resolver whose port is one of these stays what it is unless a packet is
+ * found in it; its question was seen.
  *
  * What a header says of its length can only shorten what follows. The length
  * of an 802.3 frame is not believed: the IP packet in it has its own.
@@ -181,11 +184,11 @@ PK_INLINE __u16 pk_ports_carry(__u16 sport, __u16 dport)
 	if ((__u16)(dport - PK_PORT_GTP) > PK_PORT_VXLAN_OLD - PK_PORT_GTP &&
 	    sport != PK_PORT_TEREDO)
 		return PK_NEXT_NONE;
-	if (sport == PK_PORT_DNS || dport == PK_PORT_DNS)
-		return PK_NEXT_NONE;
 	next = pk_port_carries(dport);
-	return next == PK_NEXT_NONE && sport == PK_PORT_TEREDO ? PK_NEXT_TEREDO
-							       : next;
+	if (next == PK_NEXT_NONE && sport == PK_PORT_TEREDO &&
+	    dport != PK_PORT_DNS)
+		next = PK_NEXT_TEREDO;
+	return next;
 }
 
 /* --- between link and IP -------------------------------------------------- */

@@ -36,10 +36,12 @@ enum { PK_WORKERS_MAX = 16 };
 	_(flows_resident, "flows in the table now")                           \
 	_(packets_resident, "packets in the table or waiting for their tick") \
 	_(bytes_resident, "their IP bytes")                                   \
-	_(names_in, "DNS messages in samples")                                \
+	_(names_in, "samples with DNS messages")                              \
 	_(names_given, "of these, questions that the workers found listed")   \
-	_(names_looked_up, "of these, questions looked up here")              \
+	_(names_looked_up, "of these, with questions looked up here")         \
 	_(names_bad, "of these, without a question that can be read")         \
+	_(names_more, "questions looked up here behind a sample's first one") \
+	_(names_cut, "samples of which not all questions were looked up")     \
 	_(names_found, "questions looked up here that are listed")            \
 	_(frag_in, "fragments for reassembly")                                \
 	_(frag_used, "of these, put together with others")                    \
@@ -55,10 +57,11 @@ enum { PK_WORKERS_MAX = 16 };
 	_(frag_length, "of these, empty or of an impossible length")          \
 	_(frag_resident, "of these, in the table now")                        \
 	_(frag_overlap, "fragments that contradict one of their datagram")    \
-	_(frag_displaced, "fragments displaced by a contradicting first one") \
+	_(frag_displaced, "fragments displaced by one that contradicts")      \
 	_(frag_forgotten, "datagrams put together that made room early")      \
 	_(frag_runs, "datagrams never whole whose beginning was judged")      \
 	_(frag_nested, "fragments found in datagrams put together")           \
+	_(frag_nested_left, "others so found, but not judged themselves")     \
 	_(frag_early, "fragments that left the order of frames: replay only") \
 	_(frag_datagrams, "datagrams put together")                           \
 	_(frag_hits, "hits that only a whole datagram shows")                 \

@@ -206,7 +206,6 @@ static inline void model_dns(struct model *m, const struct model_frame *f)
 	pk_images_view(m->images, &v);
 	dns_twin_find(&t, &v);
 	model_count_dns(m, t.reason);
-	m->count.dns_more_questions += t.more;
 	if (t.slot) {
 		m->count.dns_listed++;
 		m->hits[t.slot]++;
@@ -214,6 +213,9 @@ static inline void model_dns(struct model *m, const struct model_frame *f)
 			     t.slot);
 	} else if (t.reason == PK_DNS_DEEP || t.reason == PK_DNS_POINTER) {
 		model_sample(m, f, PK_SAMPLE_DEEP, p->payload_off + t.end, 0);
+	} else if (t.reason == PK_DNS_MORE || t.reason == PK_DNS_TCP_MORE) {
+		model_sample(m, f, PK_SAMPLE_DEEP,
+			     p->payload_off + p->payload_len, 0);
 	}
 }
 

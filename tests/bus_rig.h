@@ -31,7 +31,7 @@ struct bus_rig {
 	struct pk_journal_conf journal_conf;
 	uint64_t idle_ns;
 	uint64_t epoch; /* of the run under way */
-	int mute; /* PUB loses all messages */
+	int mute;	/* PUB loses all messages */
 	struct pk_journal *journal;
 	struct pk_journal_mark mark;
 	struct pk_bus *bus;
@@ -175,6 +175,7 @@ static void rig_forget(struct bus_rig *r)
 		assert_int_equal(unlinkat(r->dir, name, 0), 0);
 	}
 	free(list);
+	unlinkat(r->dir, "threat.told", 0);
 }
 
 /* Of a stopped publisher. */

@@ -21,7 +21,6 @@ struct dns_twin {
 	uint32_t labels, name_len; /* the root byte included */
 	uint32_t end;		   /* of the question, in the payload */
 	uint32_t prefix;	   /* bytes in front of the message */
-	bool more;		   /* questions than one */
 	uint32_t slot;
 	uint8_t name[256]; /* folded */
 };
@@ -65,10 +64,18 @@ static inline int dns_twin_name(const uint8_t *m, uint32_t len,
 static inline int dns_twin_message(const uint8_t *m, uint32_t len,
 				   struct dns_twin *t)
 {
+	uint32_t questions;
+	int reason;
+
 	if (len < 12)
 		return PK_DNS_SHORT;
-	t->more = 256 * m[4] + m[5] > 1;
-	return m[4] || m[5] ? dns_twin_name(m, len, t) : PK_DNS_NO_QUESTION;
+	questions = 256U * m[4] + m[5];
+	if (questions == 0)
+		return PK_DNS_NO_QUESTION;
+	reason = dns_twin_name(m, len, t);
+	if (questions > 1 && (reason == PK_DNS_OK || reason == PK_DNS_POINTER))
+		return PK_DNS_MORE;
+	return reason;
 }
 
 /* With a length in front, or without one; the rest may be elsewhere. */
@@ -76,12 +83,18 @@ static inline int dns_twin_segment(const uint8_t *p, uint32_t len,
 				   struct dns_twin *t)
 {
 	uint32_t said = len >= 2 ? 256U * p[0] + p[1] : 0;
+	bool one, few;
 	int reason;
 
 	if (len < 14)
 		return PK_DNS_TCP_SPLIT;
-	if (said >= 17 && p[6] == 0 && p[7] == 1) {
+	one = p[6] == 0 && p[7] == 1;
+	few = p[6] == 0 && p[7] > 1 && p[7] <= 16 && (p[4] >> 3 & 15) == 0 &&
+	      2 + said <= len;
+	if (said >= 17 && (one || few)) {
 		t->prefix = 2;
+		if (len >= 2 + said + 2 + 17)
+			return PK_DNS_TCP_MORE;
 		if (len - 2 >= said)
 			return dns_twin_message(p + 2, said, t);
 		reason = dns_twin_message(p + 2, len - 2, t);

@@ -27,20 +27,12 @@ hits() { # NUMBER
 # each worker tells once.
 agree() { # CAPTURE WANT
 	local plane w
-	turn=$((turn % 3 + 1))
+	turn=$((turn + 1))
 	for plane in $planes; do
 		for w in $(workers "$plane"); do
 			agrees "$plane" "$w" "$@" || return
 		done
 	done
-}
-# Inline with 1, 2 and 4; the others with one of them, by turns.
-turn=0
-workers() { # PLANE
-	case $1 in
-	inline) echo 1 2 4 ;;
-	*) echo 1 2 4 | cut -d' ' -f$turn ;;
-	esac
 }
 agrees() { # PLANE WORKERS CAPTURE WANT
 	if ! replay "$1" "$2" --records --ioc "$dir/ioc,lines" "$3" || ! hits "$4"; then

@@ -93,7 +93,7 @@ static inline void twin_drop(struct twin *t, struct twin_datagram *d,
 	uint64_t addr[2];
 
 	for (uint32_t i = 0; i < d->n; i++) {
-		if (d->piece[i].seq >= before) {
+		if (d->piece[i].seq >= before && !d->piece[i].gone) {
 			d->piece[kept++] = d->piece[i];
 			continue;
 		}
@@ -112,7 +112,7 @@ static inline void twin_forget(struct twin *t, struct twin_datagram *d,
 	uint64_t addr[2];
 
 	if (!d->done)
-		twin_run(t, d);
+		twin_run(t, d, NULL);
 	twin_drop(t, d, UINT32_MAX, end);
 	twin_addr(&d->key, addr);
 	d->used = false;
@@ -134,8 +134,7 @@ static inline void twin_close(struct twin *t, uint32_t tick)
 	t->tick = tick;
 	for (uint32_t i = 0; i < t->conf.datagrams; i++) {
 		struct twin_datagram *d = &t->datagram[i];
-		bool ip6 = d->key.direction & PK_FRAGMENT_IP6;
-		uint64_t most = (ip6 ? 60 : 30) * 1000000000ULL;
+		uint64_t most = 60 * 1000000000ULL;
 
 		if (d->used && now >= most && d->born_ns <= now - most)
 			twin_forget(t, d,
@@ -307,7 +306,7 @@ static inline void twin_renew(struct twin *t, struct twin_datagram *d,
 static inline void twin_complete(struct twin *t, struct twin_datagram *d,
 				 uint64_t now)
 {
-	int done = twin_join_all(t, d, false);
+	int done = twin_join_all(t, d, false, NULL);
 
 	d->oversize |= done < 0;
 	if (done <= 0)
@@ -329,82 +328,25 @@ static inline bool twin_is_full(const struct twin_datagram *d,
 	uint32_t overlaps = 0;
 
 	for (uint32_t i = 0; i < d->n; i++)
-		overlaps += d->piece[i].overlap;
+		overlaps += d->piece[i].against;
 	return d->n == PK_FRAGMENTS_EACH ||
-	       (r != TWIN_FRESH && overlaps == PK_FRAGMENT_OVERLAPS);
+	       (r == TWIN_DISPUTE && overlaps == PK_FRAGMENT_OVERLAPS);
 }
 
-/* The oldest first piece goes with all before the next one. */
-static inline void twin_displace(struct twin *t, struct twin_datagram *d,
-				 uint64_t now, enum twin_relation r)
+/* The youngest agrees with what lies in it, which was disputed by nobody. */
+static inline void twin_absorb(struct twin *t, struct twin_datagram *d)
 {
-	while (d->n && twin_is_full(d, r)) {
-		uint32_t low = UINT32_MAX, next = UINT32_MAX, n = d->n;
+	struct twin_piece *g = &d->piece[d->n - 1];
 
-		for (uint32_t i = 0; i < d->n; i++) {
-			uint32_t seq = d->piece[i].seq;
+	for (uint32_t i = 0; i + 1 < d->n; i++) {
+		struct twin_piece *p = &d->piece[i];
 
-			if (d->piece[i].offset)
-				continue;
-			if (seq < low) {
-				next = low;
-				low = seq;
-			} else if (seq < next) {
-				next = seq;
-			}
-		}
-		twin_drop(t, d, low == UINT32_MAX ? low : next,
-			  &t->count.frag_quota);
-		t->count.frag_displaced += n - d->n;
+		p->gone = !p->disputed && twin_has(g, p->offset) &&
+			  twin_has(g, p->offset + p->len - 1);
+		if (p->gone && p->ttl > g->ttl)
+			g->ttl = p->ttl;
 	}
-	d->done = d->oversize = false;
-	twin_renew(t, d, now);
-}
-
-static inline bool twin_admit(struct twin *t, struct twin_datagram *d,
-			      const struct pk_fragment *g,
-			      enum twin_relation *r)
-{
-	*r = twin_relate(d, g);
-	if (*r == TWIN_COPY || (d->done && *r == TWIN_OVERLAP)) {
-		t->count.frag_duplicate++;
-		return false;
-	}
-	t->count.frag_overlap += *r == TWIN_DISPUTE;
-	if (*r == TWIN_DISPUTE && g->key.direction & PK_FRAGMENT_IP6) {
-		t->count.frag_dropped++;
-		twin_drop(t, d, UINT32_MAX, &t->count.frag_dropped);
-		d->dropped = true;
-		d->done = d->oversize = false;
-		twin_renew(t, d, g->time_ns);
-		return false;
-	}
-	if (!twin_is_full(d, *r)) {
-		if (*r == TWIN_DISPUTE)
-			twin_renew(t, d, g->time_ns);
-		return true;
-	}
-	if (*r != TWIN_DISPUTE || g->offset) {
-		t->count.frag_quota++;
-		return false;
-	}
-	twin_displace(t, d, g->time_ns, *r);
-	*r = twin_relate(d, g);
-	return true;
-}
-
-static inline struct twin_datagram *twin_create(struct twin *t,
-						const struct pk_fragment *g)
-{
-	struct twin_datagram *d = t->datagram;
-
-	while (d->used)
-		d++;
-	memset(d, 0, sizeof(*d));
-	d->used = true;
-	d->key = g->key;
-	twin_renew(t, d, g->time_ns);
-	return d;
+	twin_drop(t, d, 0, &t->count.frag_duplicate);
 }
 
 static inline void twin_put(struct twin *t, struct twin_datagram *d,
@@ -423,7 +365,7 @@ static inline void twin_put(struct twin *t, struct twin_datagram *d,
 				  .head_len = g->head_len,
 				  .ttl = g->ttl,
 				  .more = g->more,
-				  .overlap = r != TWIN_FRESH,
+				  .against = r == TWIN_DISPUTE,
 				  .disputed = r == TWIN_DISPUTE };
 	p->bytes = malloc(g->head_len + g->len);
 	if (!p->bytes)
@@ -433,10 +375,187 @@ static inline void twin_put(struct twin *t, struct twin_datagram *d,
 	t->count.frag_resident++;
 	twin_addr(&d->key, addr);
 	twin_note(t, addr);
+	if (r == TWIN_OVERLAP)
+		twin_absorb(t, d);
+}
+
+/* The oldest that came against others: of @firsts, or of the others. */
+static inline struct twin_piece *twin_oldest_piece(struct twin_datagram *d,
+						   bool firsts)
+{
+	struct twin_piece *best = NULL;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct twin_piece *p = &d->piece[i];
+
+		if (p->against && !p->offset == firsts &&
+		    (!best || p->seq < best->seq))
+			best = p;
+	}
+	return best;
+}
+
+/* The first that @g contradicts, by place, then by age. */
+static inline struct twin_piece *twin_opponent(struct twin_datagram *d,
+					       const struct pk_fragment *g)
+{
+	struct twin_piece *best = NULL;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct twin_piece *p = &d->piece[i];
+
+		if (twin_to(d, i, g) != TWIN_DISPUTE)
+			continue;
+		if (!best || p->offset < best->offset ||
+		    (p->offset == best->offset && p->seq < best->seq))
+			best = p;
+	}
+	return best;
+}
+
+/* The oldest first piece goes with all before the next one. */
+static inline void twin_displace_firsts(struct twin *t, struct twin_datagram *d)
+{
+	uint32_t low = UINT32_MAX, next = UINT32_MAX;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		uint32_t seq = d->piece[i].seq;
+
+		if (d->piece[i].offset)
+			continue;
+		if (seq < low) {
+			next = low;
+			low = seq;
+		} else if (seq < next) {
+			next = seq;
+		}
+	}
+	if (!d->done)
+		twin_run(t, d, NULL);
+	twin_drop(t, d, low == UINT32_MAX ? low : next, &t->count.frag_quota);
+}
+
+static inline void twin_displace(struct twin *t, struct twin_datagram *d,
+				 const struct pk_fragment *g)
+{
+	bool first = !g->offset;
+	struct twin_piece *p = twin_oldest_piece(d, first);
+	uint32_t overlaps = 0, n = d->n;
+
+	for (uint32_t i = 0; i < d->n; i++)
+		overlaps += d->piece[i].against;
+	if (!p)
+		p = twin_oldest_piece(d, !first);
+	if (!p && !first)
+		p = twin_opponent(d, g);
+	if (first && overlaps < PK_FRAGMENT_OVERLAPS) {
+		twin_displace_firsts(t, d);
+	} else {
+		if (!d->done)
+			twin_run(t, d, p);
+		p->gone = true;
+		twin_drop(t, d, 0, &t->count.frag_quota);
+	}
+	t->count.frag_displaced += n - d->n;
+	d->done = d->oversize = false;
+	twin_renew(t, d, g->time_ns);
+}
+
+/* What nobody has of @g, which contradicts nobody: how many bytes. */
+static inline uint32_t twin_cut(struct twin_datagram *d, struct pk_fragment *g)
+{
+	bool had[RIG_FRAME] = { false }, lasts = false;
+	uint32_t low = g->offset, end = g->offset + g->len, high = end;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct twin_piece *p = &d->piece[i];
+		bool touches = false, inside = true;
+
+		lasts |= !p->more;
+		for (uint32_t at = p->offset; at < p->offset + p->len; at++) {
+			had[at] = true;
+			touches |= at >= low && at < end;
+			inside &= at >= low && at < end;
+		}
+		if (touches && (inside || !p->disputed) && g->ttl > p->ttl)
+			p->ttl = g->ttl;
+	}
+	while (low < end && had[low])
+		low++;
+	if (!g->more && !lasts) {
+		while (low == end || low % 8)
+			low--;
+	} else {
+		while (high > low && had[high - 1])
+			high--;
+	}
+	g->data += low - g->offset;
+	g->more |= high < end;
+	g->offset = low;
+	g->len = high - low;
+	return g->len;
+}
+
+/* RFC 5722; but what it makes with the rest is judged. */
+static inline void twin_forbid(struct twin *t, struct twin_datagram *d,
+			       const struct pk_fragment *g)
+{
+	if (d->n < PK_FRAGMENTS_EACH && twin_room(t, d, g))
+		twin_put(t, d, g, TWIN_DISPUTE);
+	else
+		t->count.frag_dropped++;
+	if (!twin_is_whole(d) || twin_join_all(t, d, false, NULL) < 0)
+		twin_run(t, d, NULL);
+	twin_drop(t, d, UINT32_MAX, &t->count.frag_dropped);
+	d->dropped = true;
+	d->done = d->oversize = false;
+	twin_renew(t, d, g->time_ns);
+}
+
+static inline bool twin_admit(struct twin *t, struct twin_datagram *d,
+			      struct pk_fragment *g, enum twin_relation *r)
+{
+	*r = twin_relate(d, g);
+	t->count.frag_overlap += *r == TWIN_DISPUTE;
+	if (*r == TWIN_DISPUTE && g->key.direction & PK_FRAGMENT_IP6) {
+		twin_forbid(t, d, g);
+		return false;
+	}
+	while (*r == TWIN_DISPUTE && twin_is_full(d, *r) &&
+	       (!g->offset || d->done)) {
+		twin_displace(t, d, g);
+		*r = twin_relate(d, g);
+	}
+	if (*r == TWIN_COPY || (*r == TWIN_OVERLAP && !twin_cut(d, g))) {
+		t->count.frag_duplicate++;
+		return false;
+	}
+	if (twin_is_full(d, *r)) {
+		t->count.frag_quota++;
+		return false;
+	}
+	if (*r == TWIN_DISPUTE)
+		twin_renew(t, d, g->time_ns);
+	return true;
+}
+
+static inline struct twin_datagram *twin_create(struct twin *t,
+						const struct pk_fragment *g)
+{
+	struct twin_datagram *d = t->datagram;
+
+	while (d->used)
+		d++;
+	memset(d, 0, sizeof(*d));
+	d->used = true;
+	d->key = g->key;
+	twin_renew(t, d, g->time_ns);
+	return d;
 }
 
 static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 {
+	struct pk_fragment part = *g;
 	struct twin_datagram *d = NULL;
 	enum twin_relation r = TWIN_FRESH;
 
@@ -451,15 +570,15 @@ static inline void twin_add(struct twin *t, const struct pk_fragment *g)
 		t->count.frag_dropped++;
 		return;
 	}
-	if (d && !twin_admit(t, d, g, &r))
+	if (d && !twin_admit(t, d, &part, &r))
 		return;
-	if (!twin_room(t, d, g)) {
+	if (!twin_room(t, d, &part)) {
 		t->count.frag_quota++;
 		return;
 	}
 	if (!d)
-		d = twin_create(t, g);
-	twin_put(t, d, g, r);
+		d = twin_create(t, &part);
+	twin_put(t, d, &part, r);
 	twin_complete(t, d, g->time_ns);
 }
 

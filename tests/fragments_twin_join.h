@@ -23,7 +23,7 @@ enum {
 struct twin_piece {
 	uint32_t seq, offset, len, head_len;
 	uint8_t ttl;
-	bool more, used, overlap, disputed;
+	bool more, used, against, disputed, gone;
 	uint8_t *bytes; /* the whole frame behind the Ethernet header */
 };
 
@@ -224,11 +224,21 @@ static inline int twin_join_by(struct twin *t, const struct twin_datagram *d,
 	return 1;
 }
 
+/* Is every byte there up to the lowest end? */
+static inline bool twin_is_whole(const struct twin_datagram *d)
+{
+	static const struct twin_way low = { .by = BY_BEFORE };
+	uint32_t end = twin_end(d, &low);
+
+	return end && end <= twin_reach(d);
+}
+
+/* If @over, it wins over all others in each way. */
 static inline int twin_join_all(struct twin *t, const struct twin_datagram *d,
-				bool run)
+				bool run, const struct twin_piece *over)
 {
 	bool emitted = false, oversize = false, disputed = false;
-	struct twin_way w = { .run = run };
+	struct twin_way w = { .run = run, .raised = over };
 
 	for (uint32_t i = 0; i < d->n; i++)
 		disputed |= d->piece[i].disputed;
@@ -240,17 +250,24 @@ static inline int twin_join_all(struct twin *t, const struct twin_datagram *d,
 		emitted |= done > 0;
 		oversize |= done < 0;
 	}
-	w.by = BY_LAST;
-	for (uint32_t i = 0; i < d->n; i++) {
+	for (uint32_t i = 0; !over && i < d->n; i++) {
 		w.raised = &d->piece[i];
-		if (d->piece[i].disputed)
-			twin_join_by(t, d, &w);
+		if (!d->piece[i].against || d->piece[i].used)
+			continue;
+		w.by = BY_LAST;
+		twin_join_by(t, d, &w);
+		w.by = BY_FIRST;
+		twin_join_by(t, d, &w);
 	}
 	return emitted ? 1 : oversize ? -1 : 0;
 }
 
-/* What is there of one that is given up, unless one piece is all of it. */
-static inline void twin_run(struct twin *t, const struct twin_datagram *d)
+/*
+ * What is there of one that is given up, or that gives up @over, unless one
+ * piece is all of it, or @over lies behind it.
+ */
+static inline void twin_run(struct twin *t, const struct twin_datagram *d,
+			    const struct twin_piece *over)
 {
 	const struct twin_piece *eldest = NULL;
 	bool disputed = false;
@@ -264,8 +281,10 @@ static inline void twin_run(struct twin *t, const struct twin_datagram *d)
 	}
 	if (!eldest || d->n < 2 || (!disputed && twin_reach(d) == eldest->len))
 		return;
+	if (over && over->offset >= twin_reach(d))
+		return;
 	t->count.frag_runs++;
-	twin_join_all(t, d, true);
+	twin_join_all(t, d, true, over);
 }
 
 #endif /* PK_TESTS_FRAGMENTS_TWIN_JOIN_H */

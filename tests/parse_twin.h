@@ -430,7 +430,7 @@ static int twin_tunnel_port(int sport, int dport)
 {
 	static const int ports[] = { 2152, 3544, 4789, 4790, 6081, 6635, 8472 };
 
-	if (sport == 53 || dport == 53)
+	if (dport == 53) /* a question, whatever port asks it */
 		return 0;
 	for (int i = 0; i < 7; i++)
 		if (dport == ports[i])

@@ -1,22 +1,15 @@
 #!/bin/bash
 # Do the planes agree? Replays captures of every topic folder through inline,
-# xdp and dpdk, with 1, 2 and 4 workers, with indicators drawn from each
-# capture, and compares the output: all fields but `plane` are equal, and each
-# plane prints at least one threat. Prints TAP lines; `all` as the first
-# argument takes every capture, otherwise about four a folder.
+# xdp and dpdk, with 1, 2 and 4 workers (or one of them, ALL=1 for all), with
+# indicators drawn from each capture, and compares the output: all fields but
+# `plane` are equal, and each plane prints at least one threat. Prints TAP
+# lines; `all` as the first argument takes every capture, otherwise about four
+# a folder.
 set -u
-build=${BUILD:-build}
 shared=${PK_SHARED:-../shared}
-dir=$(mktemp -d /tmp/picket-planes-XXXXXX)
-trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/replay_rig
+. "$(dirname "$0")/replay_rig"
 per_folder=${1:-4}
-n=0 failed=0
-
-say() { # ok|"not ok" NAME
-	n=$((n + 1))
-	[ "$1" = ok ] || failed=$((failed + 1))
-	echo "$1 $n - $2"
-}
 
 # Up to ten addresses and one question name of the capture, by tshark.
 draw() { # CAPTURE
@@ -29,47 +22,42 @@ draw() { # CAPTURE
 		head -1 >>"$dir/ioc.txt"
 }
 
-replay() { # PLANE WORKERS CAPTURE: output in $dir/PLANE.WORKERS
-	"$build/picket-replay" --plane "$1" --workers "$2" --audit \
-		--ioc "$dir/ioc.txt,lines" "$3" \
-		>"$dir/$1.$2" 2>"$dir/$1.$2.err"
-}
-
 # Every worker saw a fifth of the packets (with 8 frames or more).
-share() { # PLANE WORKERS
+share() {
 	awk '/^frames/ { all = $2 } /^worker/ { if (all >= 8 && $4 * 5 < all) bad = 1 }
-		END { exit bad }' "$dir/$1.$2.err"
+		END { exit bad }' "$dir/err"
 }
 
-damaged() { # PLANE WORKERS: the capture itself ends in damage
-	grep -qE 'cannot be read beyond|cannot be opened' "$dir/$1.$2.err"
+damaged() { # the capture itself ends in damage
+	grep -qE 'cannot be read beyond|cannot be opened' "$dir/err"
 }
 
 compare() { # CAPTURE
-	local plane w rc
-	for plane in inline xdp dpdk; do
-		for w in 1 2 4; do
-			replay $plane $w "$1"
-			rc=$?
-			if [ $rc -ne 0 ] && ! damaged $plane $w; then
-				tail -3 "$dir/$plane.$w.err" | sed 's/^/# /'
-				return 1
-			fi
-			grep -q '^audit: ok' "$dir/$plane.$w.err" || {
-				grep -h MISMATCH "$dir/$plane.$w.err" | sed 's/^/# /'
-				return 1
-			}
-			share $plane $w || { echo "# worker share"; return 1; }
-			[ -s "$dir/$plane.$w" ] || { echo "# no threat"; return 1; }
-			sed 's/"plane":"[a-z]*"//' "$dir/$plane.$w" >"$dir/this"
-			[ "$plane.$w" = inline.1 ] && cp "$dir/this" "$dir/first"
-			cmp -s "$dir/first" "$dir/this" || {
-				echo "# $plane with $w workers differs"
-				diff "$dir/first" "$dir/this" | head -4 | cut -c1-300 | sed 's/^/# /'
-				return 1
-			}
+	local plane w
+	turn=$((turn + 1))
+	for plane in $planes; do
+		for w in $(workers "$plane"); do
+			agrees "$plane" "$w" "$1" && continue
+			echo "# $plane with $w workers"
+			return 1
 		done
 	done
+}
+
+agrees() { # PLANE WORKERS CAPTURE
+	if ! replay "$1" "$2" --ioc "$dir/ioc.txt,lines" "$3" && ! damaged; then
+		tail -3 "$dir/err" | sed 's/^/# /'
+		return 1
+	fi
+	ledger || {
+		grep -h MISMATCH "$dir/err" | sed 's/^/# /'
+		return 1
+	}
+	share || { echo "# worker share"; return 1; }
+	[ -s "$dir/out" ] || { echo "# no threat"; return 1; }
+	[ "$1.$2" = inline.1 ] && rm -f "$dir/first"
+	as_first && return
+	same "$dir/first" "$dir/this"
 }
 
 folders() {
@@ -97,9 +85,9 @@ for d in $(folders); do
 		taken=$((taken + 1))
 		used=$((used + 1))
 		name=${c#"$shared"/captures/}
-		if compare "$c"; then say ok "planes agree on $name"; else say "not ok" "planes agree on $name"; fi
+		check "planes agree on $name" compare "$c"
 	done
 done
-if [ $used -ge 40 ]; then say ok "$used captures"; else say "not ok" "only $used captures"; fi
+check "$used captures, 40 or more" [ $used -ge 40 ]
 echo "1..$n"
 [ $failed = 0 ]

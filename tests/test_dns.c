@@ -68,7 +68,7 @@ static void all_fields_are_read(void **state)
 	static const uint8_t name[] = "\3www\7example\3com";
 	uint8_t bytes[MESSAGE_MAX];
 	struct pk_dns dns;
-	uint32_t len = from_hex("beef 8583 0002 0102 0304 0506 03 777757 07 "
+	uint32_t len = from_hex("beef 8583 0001 0102 0304 0506 03 777757 07 "
 				"4558616d706c65 03 434f4d 00 001c 8001",
 				bytes);
 
@@ -77,7 +77,7 @@ static void all_fields_are_read(void **state)
 	assert_int_equal(dns.id, 0xbeef);
 	assert_int_equal(dns.flags, 0x8583);
 	assert_int_equal(dns.response, 1);
-	assert_int_equal(dns.questions, 2);
+	assert_int_equal(dns.questions, 1);
 	assert_int_equal(dns.qtype, 28);
 	assert_int_equal(dns.qclass, 0x8001);
 	assert_int_equal(dns.labels, 3);
@@ -313,7 +313,25 @@ static void a_segment_may_begin_with_a_message(void **state)
 		{ "ffff " QUERY("0001") "c00c" A_IN, PK_DNS_POINTER },
 		{ "0010 " QUERY("0001") "00" A_IN, PK_DNS_TCP_OTHER },
 		{ "0011 " QUERY("0001") "00" A_IN, PK_DNS_OK },
-		{ "0013 " QUERY("0002") "01 61 00" A_IN, PK_DNS_TCP_OTHER },
+		{ "0013 " QUERY("0002") "01 61 00" A_IN, PK_DNS_MORE },
+		{ "0013 " QUERY("0010") "01 61 00" A_IN, PK_DNS_MORE },
+		{ "0013 " QUERY("0011") "01 61 00" A_IN, PK_DNS_TCP_OTHER },
+		{ "0014 " QUERY("0002") "01 61 00" A_IN, PK_DNS_TCP_OTHER },
+		{ "0013 1234 2100 0002 0000 0000 0000 01 61 00" A_IN,
+		  PK_DNS_TCP_OTHER }, /* not a query */
+		/* two messages, and what is too short for another one */
+		{ "0013 " QUERY("0001") "01 61 00" A_IN
+					"0011 " QUERY("0001") "00" A_IN,
+		  PK_DNS_TCP_MORE },
+		{ "0013 " QUERY("0001") "01 61 00" A_IN
+					"0011 " QUERY("0001") "00 0001 00",
+		  PK_DNS_OK },
+		{ "0013 " QUERY("0002") "01 61 00" A_IN
+					"0011 " QUERY("0001") "00" A_IN,
+		  PK_DNS_TCP_MORE },
+		{ "0011 " QUERY("0001") "00" A_IN
+					"0200 " QUERY("0001") "00 0001 0001",
+		  PK_DNS_TCP_MORE },
 		{ "0013 " QUERY("0000") "01 61 00" A_IN, PK_DNS_TCP_OTHER },
 		{ "0013", PK_DNS_TCP_SPLIT },
 		{ "00", PK_DNS_TCP_SPLIT },
@@ -355,12 +373,11 @@ static void each_reason_has_a_counter_of_its_own(void **state)
 
 	(void)state;
 	for (int i = 0; i < PK_DNS_REASON_COUNT; i++) {
-		struct pk_question q = { .reason = (uint8_t)i, .more = 1 };
+		struct pk_question q = { .reason = (uint8_t)i };
 
 		memset(&c, 0, sizeof c);
 		pk_dns_count(&c, &q);
 		assert_true(*at[i] == 1 && c.dns_messages == 1);
-		assert_true(c.dns_more_questions == 1);
 		for (int k = 0; k < PK_DNS_REASON_COUNT; k++)
 			assert_true(k == i || *at[k] == 0);
 	}

@@ -13,9 +13,8 @@
 #include "control/log.h"
 
 enum { SOCKET_MODE = 0660, HOST_MAX = 64, PORT_MAX = 65535 };
-#define IPC	      "ipc://"
-#define TCP	      "tcp://"
-#define REPLAY_SOCKET "replay.sock"
+#define IPC "ipc://"
+#define TCP "tcp://"
 
 /* An abstract name has no mode, so anybody could connect to it. */
 static int check_ipc(const char *endpoint)
@@ -116,7 +115,7 @@ int pk_endpoint_bind(void *socket, const char *endpoint)
 static int beside_ipc(const char *bus, char out[PK_ENDPOINT_MAX])
 {
 	const char *slash = strrchr(bus, '/');
-	int n = snprintf(out, PK_ENDPOINT_MAX, "%.*s/" REPLAY_SOCKET,
+	int n = snprintf(out, PK_ENDPOINT_MAX, "%.*s/" PK_ENDPOINT_REPLAY,
 			 (int)(slash - bus), bus);
 
 	return bus[strlen(IPC)] == '/' && n < PK_ENDPOINT_MAX ? 0 : -EINVAL;

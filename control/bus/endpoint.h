@@ -16,6 +16,9 @@
 
 enum { PK_ENDPOINT_MAX = 160 };
 
+/* The socket's name in the folder of an ipc:// endpoint. */
+#define PK_ENDPOINT_REPLAY "replay.sock"
+
 /*
  * 0; -EPERM for an endpoint that may not be used, -EINVAL for one that is
  * none; the sentence is logged.

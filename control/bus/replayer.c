@@ -381,9 +381,10 @@ static int bind_beside(struct pk_replayer *r, const char *bus)
 
 	if (err)
 		pk_err("bus endpoint %s: there is no place for the replay "
-		       "server beside it; it needs %s in the same folder, or "
-		       "the next port",
-		       bus, "replay.sock");
+		       "server beside it; it needs " PK_ENDPOINT_REPLAY
+		       " in the "
+		       "same folder, or the next port",
+		       bus);
 	if (!err)
 		err = pk_endpoint_check(endpoint);
 	if (err || has_endpoint(r, endpoint))
@@ -391,7 +392,10 @@ static int bind_beside(struct pk_replayer *r, const char *bus)
 	err = pk_endpoint_bind(r->socket, endpoint);
 	if (err)
 		return err;
-	if (zmq_getsockopt(r->socket, ZMQ_LAST_ENDPOINT, into, &size))
+	/* the system chose the port */
+	strcpy(into, endpoint);
+	if (strstr(endpoint, ":*") &&
+	    zmq_getsockopt(r->socket, ZMQ_LAST_ENDPOINT, into, &size))
 		return -errno;
 	r->endpoints++;
 	return 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/bus.h"
+#include "control/bus/endpoint.h"
 #include "control/ctl/ctl.h"
 
 #define LOCK_FILE "lock"
@@ -186,6 +187,7 @@ void pk_rundir_close(struct pk_rundir *r)
 			unlinkat(r->fd, PK_CTL_SOCKET, 0);
 		if (r->lock >= 0 && is_current(r)) {
 			unlinkat(r->fd, PK_BUS_SOCKET, 0);
+			unlinkat(r->fd, PK_ENDPOINT_REPLAY, 0);
 			unlinkat(r->fd, LOCK_FILE, 0);
 		}
 		/* not if somebody else is at home by now: it is not empty */

@@ -51,10 +51,11 @@ static int follow(const uint8_t *msg, uint32_t end, uint32_t at)
 	return to < (int)at ? to : -1;
 }
 
-/* Copy the name of the question, whose place in @msg ends before @end. */
-static int copy_name(struct pk_dns *out, const uint8_t *msg, uint32_t end)
+/* Copy the name at @at, whose place in @msg ends before @end. */
+static int copy_name(struct pk_dns *out, const uint8_t *msg, uint32_t at,
+		     uint32_t end)
 {
-	uint32_t at = PK_DNS_HEADER, hops = 0;
+	uint32_t hops = 0;
 
 	while (at < end) {
 		if (msg[at] >= PK_DNS_TYPE_BITS) {
@@ -74,13 +75,11 @@ static int copy_name(struct pk_dns *out, const uint8_t *msg, uint32_t end)
 	return -1;
 }
 
-/* The question whose name stands in @msg as @q says, type and class too. */
+/* The question whose name is in @msg from @at to @end, type and class too. */
 static int take_question(struct pk_dns *out, const uint8_t *msg, uint32_t len,
-			 const struct pk_question *q)
+			 uint32_t at, uint32_t end)
 {
-	uint32_t end = PK_DNS_HEADER + q->name_len;
-
-	if (len < end + PK_DNS_TYPE_CLASS || copy_name(out, msg, end)) {
+	if (len < end + PK_DNS_TYPE_CLASS || copy_name(out, msg, at, end)) {
 		out->name_len = out->labels = 0;
 		memset(out->name, 0, sizeof(out->name));
 		return PK_DNS_POINTER;
@@ -103,7 +102,127 @@ int pk_dns_question(const uint8_t *payload, uint32_t len, int tcp,
 	if (len >= PK_DNS_HEADER && reason != PK_DNS_TCP_OTHER)
 		read_header(msg, out);
 	if (reason == PK_DNS_OK || reason == PK_DNS_POINTER)
-		reason = take_question(out, msg, len, &q);
+		reason = take_question(out, msg, len, PK_DNS_HEADER,
+				       PK_DNS_HEADER + q.name_len);
 	out->reason = (uint8_t)reason;
 	return reason;
+}
+
+/* --- all questions ----------------------------------------------------------- */
+
+void pk_questions_begin(struct pk_questions *all, const uint8_t *payload,
+			uint32_t here, uint32_t whole, int tcp)
+{
+	struct pk_question q = { .left = (uint16_t)whole };
+	int reason = PK_DNS_OK;
+
+	memset(all, 0, sizeof(*all));
+	all->payload = payload;
+	all->here = here < whole ? here : whole;
+	all->whole = whole;
+	if (tcp)
+		reason = here < PK_DNS_PREFIX + PK_DNS_HEADER
+				 ? PK_DNS_TCP_SPLIT
+				 : pk_dns_segment(payload, whole, &q);
+	if (reason != PK_DNS_OK && reason != PK_DNS_TCP_MORE)
+		all->next = whole;
+	all->prefix = q.prefix;
+}
+
+/* Behind a message whose end is known there may be another one. */
+static void find_end(struct pk_questions *all)
+{
+	uint32_t said = be16(all->payload + all->next);
+
+	all->end = all->next = all->msg + said;
+	if (all->end > all->here)
+		all->end = all->here;
+}
+
+/* 1 if there is a message more. */
+static int next_message(struct pk_questions *all)
+{
+	const uint8_t *msg;
+
+	if (all->next > all->whole ||
+	    all->whole - all->next < all->prefix + (uint32_t)PK_DNS_LEAST)
+		return 0;
+	all->msg = all->next + all->prefix;
+	if (all->messages++ == PK_DNS_MESSAGES ||
+	    all->here < all->msg + PK_DNS_HEADER) {
+		all->cut = 1;
+		return 0;
+	}
+	if (all->prefix) {
+		find_end(all);
+	} else {
+		all->end = all->here;
+		all->next = all->whole;
+	}
+	msg = all->payload + all->msg;
+	all->at = all->msg + PK_DNS_HEADER;
+	all->left = be16(msg + 4);
+	if (all->left > PK_DNS_QUESTIONS) {
+		all->left = PK_DNS_QUESTIONS;
+		all->cut = 1;
+	}
+	if (all->end < all->at) { /* not even a header */
+		all->left = 0;
+		all->cut = 1;
+	}
+	return 1;
+}
+
+/* Where the name at @at ends, root byte or pointer included, or 0. */
+static uint32_t end_of_name(const uint8_t *msg, uint32_t len, uint32_t at)
+{
+	uint32_t most = at + PK_DNS_NAME_MAX;
+
+	while (at < len && at < most) {
+		uint32_t n = msg[at];
+
+		if (n >= PK_DNS_TYPE_BITS)
+			return at + 2;
+		if (n & PK_DNS_TYPE_BITS)
+			return 0;
+		at += 1 + n;
+		if (!n)
+			return at;
+	}
+	return 0;
+}
+
+/* 1 if it could be read. */
+static int next_question(struct pk_questions *all, struct pk_dns *out)
+{
+	const uint8_t *msg = all->payload + all->msg;
+	uint32_t len = all->end - all->msg, at = all->at - all->msg;
+	uint32_t end = end_of_name(msg, len, at);
+
+	all->left--;
+	all->at = all->msg + end + PK_DNS_TYPE_CLASS;
+	if (!end)
+		all->left = 0;
+	memset(out, 0, sizeof(*out));
+	read_header(msg, out);
+	if (end && take_question(out, msg, len, at, end) == PK_DNS_OK)
+		return 1;
+	all->cut = 1;
+	return 0;
+}
+
+int pk_questions_next(struct pk_questions *all, struct pk_dns *out)
+{
+	do {
+		while (all->left && all->tried < PK_DNS_ALL) {
+			all->tried++;
+			if (next_question(all, out))
+				return 1;
+		}
+		if (all->left) {
+			all->cut = 1;
+			return 0;
+		}
+	} while (next_message(all));
+	return 0;
 }

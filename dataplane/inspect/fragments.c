@@ -102,6 +102,49 @@ static enum relation relate(struct pk_fragments *f,
 	return most;
 }
 
+/* What agrees with @g comes from as near, as far as it is known. */
+static void lift(struct pk_piece *p, const struct pk_fragment *g)
+{
+	int inside = p->offset >= g->offset && end_of(p) <= g->offset + g->len;
+
+	if (g->ttl > p->ttl && (inside || !(p->is & PK_PIECE_DISPUTED)))
+		p->ttl = g->ttl;
+}
+
+/*
+ * Cut @g, which contradicts nobody, to the bytes from the first to the last
+ * that nobody has. 0: there are none. Who is the first to name the end keeps as
+ * many as say it.
+ */
+static int cut(struct pk_fragments *f, const struct pk_held_datagram *d,
+	       struct pk_fragment *g)
+{
+	uint32_t end = g->offset + g->len, low = g->offset, high = end;
+	uint32_t from = 0, to = 0; /* no byte between them is missing */
+
+	for (uint32_t i = d->piece; i != PK_NO_PIECE;
+	     i = f->pieces.piece[i].next) {
+		struct pk_piece *p = &f->pieces.piece[i];
+
+		if (end_of(p) <= g->offset || p->offset >= end)
+			continue;
+		lift(p, g);
+		from = p->offset > to ? p->offset : from;
+		to = end_of(p) > to ? end_of(p) : to;
+		if (from <= g->offset)
+			low = to < end ? to : end;
+	}
+	if (!g->more && !d->lasts)
+		low = low < end ? low : (end - 1) & ~7U;
+	else if (to >= end)
+		high = from > low ? from : low;
+	g->more |= high < end;
+	g->data += low - g->offset;
+	g->offset = low;
+	g->len = high - low;
+	return g->len > 0;
+}
+
 /* --- taking a fragment --------------------------------------------------------- */
 
 static void insert(struct pk_fragments *f, struct pk_held_datagram *d,
@@ -120,6 +163,24 @@ static void insert(struct pk_fragments *f, struct pk_held_datagram *d,
 		d->tail = index;
 }
 
+/* Those that lie in piece @index, which agrees with them, are copies of it. */
+static void absorb(struct pk_fragments *f, struct pk_held_datagram *d,
+		   uint32_t index)
+{
+	struct pk_piece *piece = f->pieces.piece, *g = &piece[index];
+
+	for (uint32_t i = d->piece; i != PK_NO_PIECE; i = piece[i].next) {
+		struct pk_piece *p = &piece[i];
+
+		if (p == g || p->is & PK_PIECE_DISPUTED ||
+		    p->offset < g->offset || end_of(p) > end_of(g))
+			continue;
+		p->is |= PK_PIECE_GONE;
+		g->ttl = p->ttl > g->ttl ? p->ttl : g->ttl;
+	}
+	pk_held_drop(f, d, 0, &f->count->frag_duplicate);
+}
+
 static void keep(struct pk_fragments *f, struct pk_held_datagram *d,
 		 const struct pk_fragment *g, enum relation r)
 {
@@ -127,20 +188,21 @@ static void keep(struct pk_fragments *f, struct pk_held_datagram *d,
 	struct pk_piece *p = &f->pieces.piece[index];
 
 	p->seq = d->seq++;
-	p->is = (r != FRESH ? PK_PIECE_OVERLAP : 0) |
-		(r == CONTRADICTION ? PK_PIECE_DISPUTED : 0);
+	p->is = r == CONTRADICTION ? PK_PIECE_AGAINST | PK_PIECE_DISPUTED : 0;
 	for (uint32_t i = 0; r == CONTRADICTION && i < f->contradictions; i++)
 		f->pieces.piece[f->contradicted[i]].is |= PK_PIECE_DISPUTED;
 	insert(f, d, index);
 	d->pieces++;
 	d->lasts += !g->more;
-	d->overlaps += r != FRESH;
+	d->overlaps += r == CONTRADICTION;
 	d->blocks += need;
 	d->frame = g->frame;
 	if (g->offset + g->len > d->end)
 		d->end = (uint16_t)(g->offset + g->len);
 	pk_held_charge(f, d->source, (int32_t)need);
 	f->count->frag_resident++;
+	if (r == OVERLAP)
+		absorb(f, d, index);
 }
 
 /*
@@ -172,10 +234,19 @@ static void complete(struct pk_fragments *f, struct pk_held_datagram *d,
 	pk_held_renew(f, d, PK_DATAGRAM_DONE);
 }
 
-/* RFC 5722 4: all of it, and all that will come of it. */
-static void drop(struct pk_fragments *f, struct pk_held_datagram *d)
+/*
+ * RFC 5722 4: all of it, and all that will come of it. Its receiver may never
+ * have got what overlaps, so the rest is judged now, with it and without.
+ */
+static void drop(struct pk_fragments *f, struct pk_held_datagram *d,
+		 const struct pk_fragment *g)
 {
-	f->count->frag_dropped++;
+	if (d->pieces < PK_FRAGMENTS_EACH && pk_held_make_room(f, d, g))
+		keep(f, d, g, CONTRADICTION);
+	else
+		f->count->frag_dropped++;
+	if (pk_fragments_join(f, d, g) != PK_JOIN_DONE)
+		pk_fragments_join_run(f, d);
 	pk_held_drop(f, d, PK_NONE, &f->count->frag_dropped);
 	pk_held_renew(f, d, PK_DATAGRAM_DROPPED);
 }
@@ -183,7 +254,7 @@ static void drop(struct pk_fragments *f, struct pk_held_datagram *d)
 static int is_full(const struct pk_held_datagram *d, enum relation r)
 {
 	return d->pieces == PK_FRAGMENTS_EACH ||
-	       (r != FRESH && d->overlaps == PK_FRAGMENT_OVERLAPS);
+	       (r == CONTRADICTION && d->overlaps == PK_FRAGMENT_OVERLAPS);
 }
 
 /* The number of the second first fragment: PK_NONE if there is none. */
@@ -198,44 +269,84 @@ static uint32_t second_first(const struct pk_fragments *f,
 	return i != PK_NO_PIECE && !piece[i].offset ? piece[i].seq : PK_NONE;
 }
 
-/* Another first fragment: the oldest of them goes, with what it came with. */
-static void displace(struct pk_fragments *f, struct pk_held_datagram *d,
-		     enum relation r)
+/*
+ * The oldest piece that came against others: of first ones if @first, else of
+ * those that are none, as long as there are any.
+ */
+static uint32_t oldest_against(const struct pk_fragments *f,
+			       const struct pk_held_datagram *d, int first)
 {
-	uint32_t before = d->pieces;
+	const struct pk_piece *piece = f->pieces.piece;
+	uint64_t least = UINT64_MAX;
+	uint32_t best = PK_NONE;
 
-	while (d->pieces && is_full(d, r))
-		pk_held_drop(f, d, second_first(f, d), &f->count->frag_quota);
-	f->count->frag_displaced += before - d->pieces;
-	pk_held_renew(f, d, 0);
+	for (uint32_t i = d->piece; i != PK_NO_PIECE; i = piece[i].next) {
+		uint64_t other = (piece[i].offset == 0) != first;
+		uint64_t rank = other << 32 | piece[i].seq;
+
+		if (!(piece[i].is & PK_PIECE_AGAINST) || rank >= least)
+			continue;
+		least = rank;
+		best = i;
+	}
+	return best;
 }
 
-/* 1 when @g may be kept with the others of @d; *@r is what it is to them. */
+/*
+ * Make way for @g, which contradicts. Who goes was judged with all the others,
+ * or is now. 0: nobody goes.
+ */
+static int displace(struct pk_fragments *f, struct pk_held_datagram *d,
+		    const struct pk_fragment *g)
+{
+	uint32_t before = d->pieces, i = oldest_against(f, d, !g->offset);
+	int done = (d->is & PK_DATAGRAM_DONE) != 0;
+	uint32_t seq = 0;
+
+	if (g->offset && !done)
+		return 0;
+	if (i == PK_NONE && g->offset)
+		i = f->contradicted[0];
+	if (g->offset || d->overlaps == PK_FRAGMENT_OVERLAPS) {
+		if (!done)
+			pk_fragments_join_raised(f, d, i);
+		f->pieces.piece[i].is |= PK_PIECE_GONE;
+	} else {
+		if (!done)
+			pk_fragments_join_run(f, d);
+		seq = second_first(f, d);
+	}
+	pk_held_drop(f, d, seq, &f->count->frag_quota);
+	f->count->frag_displaced += before - d->pieces;
+	pk_held_renew(f, d, 0);
+	return 1;
+}
+
+/*
+ * 1 when @g may be kept with the others of @d; *@r is what it is to them, and
+ * it is cut to what they have not.
+ */
 static int admit(struct pk_fragments *f, struct pk_held_datagram *d,
-		 const struct pk_fragment *g, enum relation *r)
+		 struct pk_fragment *g, enum relation *r)
 {
 	*r = relate(f, d, g);
-	if (*r == DUPLICATE || (*r == OVERLAP && d->is & PK_DATAGRAM_DONE)) {
+	f->count->frag_overlap += *r == CONTRADICTION;
+	if (*r == CONTRADICTION && pk_fragment_is_ip6(g)) {
+		drop(f, d, g);
+		return 0;
+	}
+	while (*r == CONTRADICTION && is_full(d, *r) && displace(f, d, g))
+		*r = relate(f, d, g);
+	if (*r == DUPLICATE || (*r == OVERLAP && !cut(f, d, g))) {
 		f->count->frag_duplicate++;
 		return 0;
 	}
-	f->count->frag_overlap += *r == CONTRADICTION;
-	if (*r == CONTRADICTION && pk_fragment_is_ip6(g)) {
-		drop(f, d);
-		return 0;
-	}
-	if (is_full(d, *r) && (g->offset || *r != CONTRADICTION)) {
+	if (is_full(d, *r)) {
 		f->count->frag_quota++;
 		return 0;
 	}
-	if (*r != CONTRADICTION)
-		return 1;
-	if (!is_full(d, *r)) {
+	if (*r == CONTRADICTION)
 		pk_held_renew(f, d, d->is);
-		return 1;
-	}
-	displace(f, d, *r);
-	*r = relate(f, d, g);
 	return 1;
 }
 
@@ -283,6 +394,7 @@ void pk_fragments_close(struct pk_fragments *f, uint32_t tick)
 
 void pk_fragments_add(struct pk_fragments *f, const struct pk_fragment *g)
 {
+	struct pk_fragment part = *g;
 	struct pk_held_datagram *d;
 	enum relation r = FRESH;
 
@@ -296,16 +408,16 @@ void pk_fragments_add(struct pk_fragments *f, const struct pk_fragment *g)
 		f->count->frag_dropped++;
 		return;
 	}
-	if (d && !admit(f, d, g, &r))
+	if (d && !admit(f, d, &part, &r))
 		return;
-	if (!pk_held_make_room(f, d, g)) {
+	if (!pk_held_make_room(f, d, &part)) {
 		f->count->frag_quota++;
 		return;
 	}
 	if (!d)
-		d = pk_held_create(f, g);
-	keep(f, d, g, r);
-	complete(f, d, g);
+		d = pk_held_create(f, &part);
+	keep(f, d, &part, r);
+	complete(f, d, &part);
 }
 
 void pk_fragments_refuse(struct pk_fragments *f, int reason)

@@ -13,17 +13,22 @@
  * end) are all kept, because nobody knows which of them the receiver will take.
  * Such a datagram is emitted once for each rule that receivers follow: the
  * first to come wins, the last, the one that begins before, the one that begins
- * later, the one with the highest TTL; and once for each disputed fragment, as
- * if it were the last to come. A fragment that contradicts one that is done
- * does all that again. Nothing else can tell a second datagram of the same name
- * from a forged one, and nothing has to: if it is one, the last to come is it.
- * A copy is counted and forgotten. An IPv6 datagram with any overlap but a
- * duplicate is dropped with all that will come of it (RFC 5722 4); what was
- * emitted by then remains so.
+ * later, the one with the highest TTL; and once or twice for each that came
+ * against others: it wins over all, else the last or the first. One that
+ * contradicts a datagram that is done does all that again, but the others that
+ * came against any are not raised again. Nothing else can tell a second datagram
+ * of the same name from a forged one, and nothing has to: if it is one, the last
+ * to come is it.
  *
- * When nothing came to complete it for 30 s (RFC 791 3.2), IPv6 60 s (RFC 8200
- * 4.5), counted from the first fragment or the latest contradiction, a datagram
- * expires. That is judged when a tick ends, by pk_fragments_close() or by a
+ * A copy is counted and forgotten, and so is what agrees with all that it
+ * overlaps, but for the bytes that nobody had (frag_duplicate). An IPv6 datagram
+ * with any overlap but a duplicate is dropped with all that will come of it (RFC
+ * 5722 4); before, it is emitted as if it were kept, whole or as a run, because
+ * what overlaps may never reach the receiver.
+ *
+ * When nothing came to complete it for 60 s (RFC 1122 3.3.2: from 60 to 120 s
+ * and the same for all; RFC 8200 4.5), counted from the first fragment or the
+ * latest contradiction, a datagram expires. That is judged when a tick ends, by pk_fragments_close() or by a
  * fragment of a later tick; so fragments in the order of their frames give the
  * same datagrams always. Of one that expires or makes room and was never whole,
  * all that is there from its first byte on, up to a hole, is emitted then.
@@ -36,16 +41,20 @@
  * only itself, and a flood of forged ones only what is as old as its own.
  *
  * Of a datagram at most PK_FRAGMENTS_EACH are kept, PK_FRAGMENT_OVERLAPS of them
- * in the place of others. Beyond that a fragment is refused; but a first one
- * that contradicts another displaces the oldest first one, with all that came
- * before the next (frag_displaced), until there is room.
+ * against others. Beyond that a fragment is refused (frag_quota), unless it
+ * contradicts and is a first one, or the datagram is done: then the oldest that
+ * came against others makes way (frag_displaced), a first one for a first one if
+ * it can be. If there are too many of all kinds, it is the oldest first one with
+ * all that came before the next. What makes way of a datagram that is not done
+ * is emitted with its run before.
  *
  * Work a fragment: at most PK_FRAGMENTS_EACH pieces are looked at, and compared
- * with it at most PK_FRAGMENT_OVERLAPS + 1 times its own bytes; if it completes
- * or contradicts, six times the datagram is copied, twice each disputed piece.
- * One thread.
+ * with it at most 2 * (PK_FRAGMENT_OVERLAPS + 1) times its own bytes; if it
+ * completes or contradicts, at most PK_FRAGMENT_EMITS are emitted of a datagram,
+ * for which it is copied six times, and four times each piece that came against
+ * others. One thread.
  *
- * Standards: RFC 791 3.2, RFC 815 (the holes, here in a sorted list), RFC 1858
+ * Standards: RFC 791 3.2, RFC 1122 3.3.2, RFC 815 (the holes, here in a sorted list), RFC 1858
  * and RFC 3128 (overlaps as attacks), RFC 5722, RFC 8200 4.5.
  */
 #ifndef PK_DATAPLANE_INSPECT_FRAGMENTS_H
@@ -58,10 +67,11 @@
 
 enum {
 	PK_FRAGMENTS_EACH = 128,   /* fragments kept of one datagram */
-	PK_FRAGMENT_OVERLAPS = 16, /* of these, such as overlap others */
+	PK_FRAGMENT_OVERLAPS = 16, /* of these, such as contradict others */
+	PK_FRAGMENT_EMITS = 64,	   /* most that are emitted at a time */
 	PK_FRAGMENT_SHARE = 8,	   /* a source has at most one in so many */
 	PK_FRAGMENT_FAIR = 64,	   /* beyond one in so many it goes first */
-	PK_FRAGMENT_IP4_SEC = 30,
+	PK_FRAGMENT_IP4_SEC = 60,
 	PK_FRAGMENT_IP6_SEC = 60,
 };
 

@@ -60,8 +60,8 @@ struct pk_held_datagram {
 	uint32_t seq; /* of the next piece */
 	uint16_t end; /* the highest of a piece */
 	uint8_t pieces;
-	uint8_t lasts; /* pieces that say they are the last one */
-	uint8_t overlaps;
+	uint8_t lasts;	  /* pieces that say they are the last one */
+	uint8_t overlaps; /* pieces that came against others */
 	uint8_t depth;
 	uint8_t is;
 	uint8_t pad;
@@ -126,8 +126,8 @@ void pk_held_renew(struct pk_fragments *f, struct pk_held_datagram *d,
 void pk_held_charge(struct pk_fragments *f, uint32_t i, int32_t blocks);
 
 /*
- * Free the pieces that came before number @seq, or all if it is PK_NONE. @end is
- * the counter of what they came to unless they were used.
+ * Free the pieces that are gone and those that came before number @seq, all if
+ * it is PK_NONE. @end is the counter of what they came to unless they were used.
  */
 void pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
 		  uint32_t seq, __u64 *end);
@@ -157,6 +157,10 @@ enum pk_joined pk_fragments_join(struct pk_fragments *f,
 /* Emit what there is of @d from its first byte on, if a piece alone is less. */
 void pk_fragments_join_run(struct pk_fragments *f,
 			   const struct pk_held_datagram *d);
+
+/* Likewise with piece @index, which is to go, over all others each time. */
+void pk_fragments_join_raised(struct pk_fragments *f,
+			      const struct pk_held_datagram *d, uint32_t index);
 
 /* Of a datagram put together, the data begins here: its headers are in front. */
 enum {

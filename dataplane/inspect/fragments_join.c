@@ -28,7 +28,13 @@ struct join {
 	uint32_t index; /* of what is emitted next */
 	uint8_t part;	/* enum pk_datagram_part, of all but first fragments */
 	uint8_t disputed;
+	uint32_t raised; /* the piece that wins over all; PK_NO_PIECE */
 };
+
+/* What is emitted at a time: first ones, by each rule, raised ones twice. */
+_Static_assert(1 + PK_FRAGMENT_OVERLAPS + VARIANTS + 2 * PK_FRAGMENT_OVERLAPS <=
+		       PK_FRAGMENT_EMITS,
+	       "PK_FRAGMENT_EMITS");
 
 /* Who wins in front and at the end. */
 struct outcome {
@@ -116,16 +122,22 @@ static void emit(struct join *j, uint32_t index, uint32_t len, uint8_t part)
 		j->f->emit(j->f->arg, &out);
 }
 
-static void paint(const struct join *j, uint32_t i)
+static void paint(const struct join *j, uint32_t index)
 {
-	pk_pieces_data(&j->f->pieces, j->order[i].index,
-		       data_of(j) + piece_at(j, i)->offset);
+	pk_pieces_data(&j->f->pieces, index,
+		       data_of(j) + j->f->pieces.piece[index].offset);
 }
 
+/* Those whose headers may be in front. */
 static void emit_firsts(struct join *j)
 {
+	int alone = j->raised != PK_NO_PIECE &&
+		    !j->f->pieces.piece[j->raised].offset;
+
 	for (uint32_t i = 0; i < j->pieces && !piece_at(j, i)->offset; i++) {
-		pk_pieces_data(&j->f->pieces, j->order[i].index, data_of(j));
+		if (alone && j->order[i].index != j->raised)
+			continue;
+		paint(j, j->order[i].index);
 		emit(j, j->order[i].index, piece_at(j, i)->len,
 		     PK_DATAGRAM_FIRST);
 	}
@@ -217,8 +229,9 @@ static int emit_outcome(struct join *j, const struct outcome *o)
 }
 
 /*
- * Of any number of copies any one may be the true one: each disputed piece wins
- * once over all others, then gives back what it covered.
+ * Of any number of copies any one may be the true one: each that came against
+ * others wins once over all of them, then gives back what it covered. Those that
+ * were used did so then, and those that it came against win by other rules.
  */
 static void emit_raised(struct join *j, const struct outcome *base)
 {
@@ -226,10 +239,11 @@ static void emit_raised(struct join *j, const struct outcome *base)
 		const struct pk_piece *p = piece_at(j, i);
 		struct outcome o = *base;
 
-		if (!(p->is & PK_PIECE_DISPUTED))
+		if ((p->is & (PK_PIECE_AGAINST | PK_PIECE_USED)) !=
+		    PK_PIECE_AGAINST)
 			continue;
 		memcpy(j->f->saved, data_of(j) + p->offset, p->len);
-		paint(j, i);
+		paint(j, j->order[i].index);
 		if (!p->offset)
 			o.first = j->order[i].index;
 		if (!p->more)
@@ -237,6 +251,14 @@ static void emit_raised(struct join *j, const struct outcome *base)
 		emit_outcome(j, &o);
 		memcpy(data_of(j) + p->offset, j->f->saved, p->len);
 	}
+}
+
+/* Of a run: the end is where the hole is. */
+static void raise_one(const struct join *j, struct outcome *o)
+{
+	paint(j, j->raised);
+	if (!j->f->pieces.piece[j->raised].offset)
+		o->first = j->raised;
 }
 
 static int emit_variant(struct join *j, enum variant v)
@@ -247,10 +269,12 @@ static int emit_variant(struct join *j, enum variant v)
 	if (j->disputed)
 		sort(j, v);
 	for (uint32_t i = 0; i < j->pieces; i++)
-		paint(j, i);
+		paint(j, j->order[i].index);
 	o = outcome_of(j, v);
+	if (j->raised != PK_NO_PIECE)
+		raise_one(j, &o);
 	done = emit_outcome(j, &o);
-	if (j->disputed && v == LAST)
+	if (j->disputed && j->raised == PK_NO_PIECE && v <= FIRST)
 		emit_raised(j, &o);
 	return done;
 }
@@ -295,13 +319,17 @@ enum pk_joined pk_fragments_join(struct pk_fragments *f,
 				 const struct pk_held_datagram *d,
 				 const struct pk_fragment *g)
 {
-	struct join j = { .f = f, .d = d, .g = g, .part = PK_DATAGRAM_WHOLE };
+	struct join j = { .f = f,
+			  .d = d,
+			  .g = g,
+			  .part = PK_DATAGRAM_WHOLE,
+			  .raised = PK_NO_PIECE };
 
 	return collect(&j) <= j.reach ? emit_all(&j) : PK_JOIN_HOLE;
 }
 
-void pk_fragments_join_run(struct pk_fragments *f,
-			   const struct pk_held_datagram *d)
+static void join_run(struct pk_fragments *f, const struct pk_held_datagram *d,
+		     uint32_t raised)
 {
 	const struct pk_fragment g = {
 		.key = d->key,
@@ -309,13 +337,31 @@ void pk_fragments_join_run(struct pk_fragments *f,
 		.frame = d->frame,
 		.depth = d->depth,
 	};
-	struct join j = { .f = f, .d = d, .g = &g, .part = PK_DATAGRAM_RUN };
+	struct join j = { .f = f,
+			  .d = d,
+			  .g = &g,
+			  .part = PK_DATAGRAM_RUN,
+			  .raised = raised };
 
 	if (d->pieces < 2)
 		return;
 	collect(&j);
 	if (!j.reach || (j.reach == piece_at(&j, 0)->len && !j.disputed))
 		return;
+	if (raised != PK_NO_PIECE && f->pieces.piece[raised].offset >= j.reach)
+		return;
 	f->count->frag_runs++;
 	emit_all(&j);
+}
+
+void pk_fragments_join_run(struct pk_fragments *f,
+			   const struct pk_held_datagram *d)
+{
+	join_run(f, d, PK_NO_PIECE);
+}
+
+void pk_fragments_join_raised(struct pk_fragments *f,
+			      const struct pk_held_datagram *d, uint32_t index)
+{
+	join_run(f, d, index);
 }

@@ -200,7 +200,7 @@ static void count_piece(struct pk_held_datagram *d, const struct pk_piece *p)
 	uint32_t end = (uint32_t)p->offset + p->len;
 
 	d->lasts += !p->more;
-	d->overlaps += (p->is & PK_PIECE_OVERLAP) != 0;
+	d->overlaps += (p->is & PK_PIECE_AGAINST) != 0;
 	if (end > d->end)
 		d->end = (uint16_t)end;
 }
@@ -216,7 +216,7 @@ void pk_held_drop(struct pk_fragments *f, struct pk_held_datagram *d,
 		struct pk_piece *p = &f->pieces.piece[*at];
 		uint32_t index = *at;
 
-		if (p->seq >= seq) {
+		if (p->seq >= seq && !(p->is & PK_PIECE_GONE)) {
 			count_piece(d, p);
 			d->tail = index;
 			at = &p->next;

@@ -108,19 +108,23 @@ static void look_at_pairs(const struct look *l)
 
 /* --- questions ------------------------------------------------------------------ */
 
-static void look_at_question(const struct look *l)
+static void look_at_questions(const struct look *l)
 {
 	const struct pk_packet *p = &l->decode.packet;
 	struct pk_finding f = { .role = PK_ROLE_DNS_QUESTION,
 				.depth = p->depth };
+	uint32_t len = pk_dns_bytes(p, l->d->len);
+	struct pk_questions all;
 	struct pk_dns dns;
 
-	if (!pk_is_dns(p) ||
-	    pk_dns_question(l->d->frame + p->payload_off,
-			    pk_dns_bytes(p, l->d->len), pk_dns_is_tcp(p), &dns))
+	if (!pk_is_dns(p))
 		return;
-	f.slot = pk_name_find(&l->j->view, dns.name, NULL);
-	found(l, &f, dns.name, dns.name_len);
+	pk_questions_begin(&all, l->d->frame + p->payload_off, len, len,
+			   pk_dns_is_tcp(p));
+	while (pk_questions_next(&all, &dns)) {
+		f.slot = pk_name_find(&l->j->view, dns.name, NULL);
+		found(l, &f, dns.name, dns.name_len);
+	}
 }
 
 int pk_judge_datagram(struct pk_judge *j, const struct pk_datagram *d)
@@ -135,7 +139,7 @@ int pk_judge_datagram(struct pk_judge *j, const struct pk_datagram *d)
 		}
 		if (l.decode.packet.layers & PK_HAS_IP)
 			look_at_pairs(&l);
-		look_at_question(&l);
+		look_at_questions(&l);
 	}
 	return d->part == PK_DATAGRAM_WHOLE &&
 	       l.decode.packet.layers & PK_IS_FRAGMENT;

@@ -23,8 +23,9 @@ enum { PK_BLOCK_BYTES = 256 };
 /* Bits of pk_piece.is. */
 enum {
 	PK_PIECE_USED = 1,     /* was in a datagram put together */
-	PK_PIECE_OVERLAP = 2,  /* came in the place of others */
-	PK_PIECE_DISPUTED = 4, /* contradicts one of its datagram, or is */
+	PK_PIECE_AGAINST = 2,  /* contradicted others when it came */
+	PK_PIECE_DISPUTED = 4, /* it did, or was contradicted */
+	PK_PIECE_GONE = 8,     /* about to be dropped */
 };
 
 struct pk_piece {
@@ -35,7 +36,7 @@ struct pk_piece {
 	uint16_t head_len; /* 0 if offset is not 0 */
 	uint16_t next_at;
 	uint8_t more;
-	uint8_t ttl; /* the highest of its copies */
+	uint8_t ttl; /* the highest of those that agree with it */
 	uint8_t is;  /* PK_PIECE_*: the holder's */
 	uint8_t pad;
 };

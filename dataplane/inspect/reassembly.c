@@ -30,8 +30,14 @@ static void on_datagram(void *arg, const struct pk_datagram *d)
 
 	if (!d->index)
 		r->nested_len = 0;
-	if (!pk_judge_datagram(&r->judge, d) || r->nested_len)
+	if (!pk_judge_datagram(&r->judge, d))
 		return;
+	if (r->nested_len) {
+		r->count->frag_nested_left +=
+			d->len != r->nested_len ||
+			memcmp(d->frame, r->nested, d->len);
+		return;
+	}
 	memcpy(r->nested, d->frame, d->len);
 	r->nested_len = d->len;
 }
@@ -112,6 +118,7 @@ static void take(void *arg, const struct pk_sample_event *e)
 		r->count->frag_nested++;
 		add(r, &g, reason);
 	}
+	r->count->frag_nested_left += r->nested_len != 0;
 }
 
 void pk_reassembly_sample(struct pk_reassembly *r,

@@ -266,7 +266,6 @@ static void look_up_name(struct pk_stage *s, const struct pk_sample_event *e,
 	struct pk_sample_event found = *e;
 	struct pk_view v;
 
-	s->count->names_looked_up++;
 	if (!s->conf.images)
 		return;
 	pk_images_view(s->conf.images, &v);
@@ -279,22 +278,51 @@ static void look_up_name(struct pk_stage *s, const struct pk_sample_event *e,
 	name_hit(s, &found, dns);
 }
 
-static void take_dns(struct pk_stage *s, const struct pk_sample_event *e,
-		     const uint8_t *frame)
+static void look_up_names(struct pk_stage *s, const struct pk_sample_event *e,
+			  const uint8_t *frame)
+{
+	const struct pk_packet *p = &e->packet;
+	struct pk_questions all;
+	struct pk_dns dns;
+	uint32_t n = 0;
+
+	pk_questions_begin(&all, frame + p->payload_off,
+			   pk_dns_bytes(p, e->caplen),
+			   pk_dns_bytes(p, e->frame_len), pk_dns_is_tcp(p));
+	for (; pk_questions_next(&all, &dns); n++)
+		look_up_name(s, e, &dns);
+	if (!n) {
+		s->count->names_bad++;
+		return;
+	}
+	s->count->names_looked_up++;
+	s->count->names_more += n - 1;
+	s->count->names_cut += all.cut;
+}
+
+static void give_name(struct pk_stage *s, const struct pk_sample_event *e,
+		      const uint8_t *frame)
 {
 	const struct pk_packet *p = &e->packet;
 	struct pk_dns dns;
 
-	s->count->names_in++;
 	if (pk_dns_question(frame + p->payload_off, pk_dns_bytes(p, e->caplen),
 			    pk_dns_is_tcp(p), &dns) != PK_DNS_OK) {
 		s->count->names_bad++;
-	} else if (e->why == PK_SAMPLE_NAME) {
-		s->count->names_given++;
-		name_hit(s, e, &dns);
-	} else {
-		look_up_name(s, e, &dns);
+		return;
 	}
+	s->count->names_given++;
+	name_hit(s, e, &dns);
+}
+
+static void take_dns(struct pk_stage *s, const struct pk_sample_event *e,
+		     const uint8_t *frame)
+{
+	s->count->names_in++;
+	if (e->why == PK_SAMPLE_NAME)
+		give_name(s, e, frame);
+	else
+		look_up_names(s, e, frame);
 }
 
 static void take_sample(struct pk_stage *s, const struct pk_sample_event *e,

@@ -155,7 +155,8 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 
 	if (hit->depth < d->packet.depth)
 		pk_outer_packet(&e.packet, d, hit->depth);
-	mark_checksum(w, f, &e.packet, d);
+	else /* it is the innermost packet's checksum that can be told */
+		mark_checksum(w, f, &e.packet, d);
 	w->count->hit_offered++;
 	if (push(w, w->conf.alerts, &e, sizeof(e)) == LOST) {
 		w->count->hit_ring_full++;
@@ -165,11 +166,14 @@ static void report_hit(struct pk_worker *w, const struct pk_worker_frame *f,
 	pk_ring_wake(w->conf.alerts);
 }
 
-/* Anybody can send fragments: half of the ring is kept from them. */
+/*
+ * Anybody can send fragments, and questions that only the stage can judge: half
+ * of the event ring is kept from them.
+ */
 static int is_refused(const struct pk_worker *w, struct pk_ring *ring,
 		      const struct reason *r)
 {
-	return r->why == PK_SAMPLE_FRAGMENT && !w->conf.lossless &&
+	return r->why != PK_SAMPLE_NAME && !w->conf.lossless &&
 	       pk_ring_half_full(ring);
 }
 
@@ -183,7 +187,10 @@ static void send_sample(struct pk_worker *w, const struct pk_worker_frame *f,
 
 	w->count->sample_offered++;
 	if (is_refused(w, ring, r)) {
-		w->count->sample_frag_refused++;
+		if (r->why == PK_SAMPLE_FRAGMENT)
+			w->count->sample_frag_refused++;
+		else
+			w->count->sample_deep_refused++;
 		return;
 	}
 	if (caplen > r->bytes)
@@ -404,9 +411,12 @@ static int read_question(const struct pk_worker_frame *f,
 {
 	uint32_t len = pk_dns_bytes(p, f->len);
 	uint32_t there = pk_dns_bytes(p, f->readable);
-	int reason = pk_dns_payload(f->data + p->payload_off, there,
-				    pk_dns_is_tcp(p), q);
+	int reason;
 
+	if (there >= PK_DNS_BYTES) /* that is enough of any question */
+		there = len;
+	reason = pk_dns_payload(f->data + p->payload_off, there,
+				pk_dns_is_tcp(p), q);
 	if (there < len)
 		reason = pk_dns_cut_reason(reason);
 	q->reason = (uint8_t)reason;
