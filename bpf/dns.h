@@ -213,9 +213,11 @@ PK_INLINE int pk_dns_is_start(const __u8 *payload)
 /* Has it a few, the operation QUERY, and its length in front, and is whole? */
 PK_INLINE int pk_dns_is_many(const __u8 *payload, __u32 len)
 {
-	return (pk_dns_said(payload) > PK_DNS_HEADER + PK_DNS_TYPE_CLASS) &
-	       (pk_dns_said(payload) <= len - PK_DNS_PREFIX) &
-	       !(payload[4] & 0x78) & !payload[6] &
+	__u32 said = pk_dns_said(payload);
+	int fits = said > PK_DNS_HEADER + PK_DNS_TYPE_CLASS &&
+		   said <= len - PK_DNS_PREFIX;
+
+	return fits & !(payload[4] & 0x78) & !payload[6] &
 	       ((__u8)(payload[7] - 2) <= PK_DNS_QUESTIONS - 2);
 }
 

@@ -184,11 +184,11 @@ PK_INLINE __u16 pk_ports_carry(__u16 sport, __u16 dport)
 	if ((__u16)(dport - PK_PORT_GTP) > PK_PORT_VXLAN_OLD - PK_PORT_GTP &&
 	    sport != PK_PORT_TEREDO)
 		return PK_NEXT_NONE;
+	if (dport == PK_PORT_DNS)
+		return PK_NEXT_NONE;
 	next = pk_port_carries(dport);
-	if (next == PK_NEXT_NONE && sport == PK_PORT_TEREDO &&
-	    dport != PK_PORT_DNS)
-		next = PK_NEXT_TEREDO;
-	return next;
+	return next == PK_NEXT_NONE && sport == PK_PORT_TEREDO ? PK_NEXT_TEREDO
+							       : next;
 }
 
 /* --- between link and IP -------------------------------------------------- */

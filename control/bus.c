@@ -24,6 +24,7 @@ struct pk_bus {
 	uint32_t sensor_hash;
 	uint64_t epoch;
 	uint64_t last[PK_BUS_CLASS_COUNT];
+	uint64_t first[PK_BUS_CLASS_COUNT];
 	uint64_t next_beat_ns;
 	struct pk_bus_counters counters;
 };
@@ -152,6 +153,11 @@ void pk_bus_start_at(struct pk_bus *b, enum pk_bus_class class, uint64_t number)
 	b->last[class] = number;
 }
 
+void pk_bus_oldest(struct pk_bus *b, enum pk_bus_class class, uint64_t number)
+{
+	b->first[class] = number;
+}
+
 void pk_bus_tick(struct pk_bus *b, uint64_t now_ns)
 {
 	struct pk_heartbeat beat = {
@@ -161,6 +167,7 @@ void pk_bus_tick(struct pk_bus *b, uint64_t now_ns)
 		.classes = PK_BUS_CLASS_COUNT,
 		.word = pk_bus_words,
 		.last = b->last,
+		.first = b->first,
 	};
 	char json[BEAT_MAX];
 	int len;

@@ -13,7 +13,9 @@
  * class of messages is numbered, from 1 on in each epoch or, of journaled
  * classes, in the life of the journal; and a heartbeat each second carries the
  * latest numbers: a subscriber of a whole class can tell exactly how many it
- * has missed, at the tail too.
+ * has missed, at the tail too. What is journaled can be fetched from the oldest
+ * number on that the heartbeat names (control/bus/replayer.h); the receiving
+ * half that does so is control/bus/tail.h.
  *
  * Endpoints: ipc:// (a path; the socket gets mode 0660) and tcp:// on
  * loopback. Anything else is refused with a sentence: the bus has no
@@ -112,6 +114,9 @@ struct pk_bus_item {
  */
 void pk_bus_start_at(struct pk_bus *b, enum pk_bus_class class,
 		     uint64_t number);
+
+/* The oldest of @class that the journal has, for heartbeats. */
+void pk_bus_oldest(struct pk_bus *b, enum pk_bus_class class, uint64_t number);
 
 /* As pk_bus_publish(). The number is used up, also when it was refused. */
 int pk_bus_publish_item(struct pk_bus *b, const struct pk_bus_item *item);

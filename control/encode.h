@@ -45,6 +45,8 @@ struct pk_heartbeat {
 	uint32_t classes;
 	const char *const *word; /* of each class; given for reading, too */
 	uint64_t *last;
+	/* The oldest that can be fetched; not read back. 0: none can. */
+	const uint64_t *first;
 };
 
 int pk_encode_heartbeat(const struct pk_heartbeat *beat, char *out,

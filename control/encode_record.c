@@ -144,6 +144,11 @@ int pk_encode_heartbeat(const struct pk_heartbeat *beat, char *out, size_t size)
 	for (uint32_t i = 0; i < beat->classes; i++)
 		pk_json_out_number(&j, beat->word[i], beat->last[i]);
 	pk_json_out_close(&j, '}');
+	pk_json_out_open(&j, "first", '{');
+	for (uint32_t i = 0; beat->first && i < beat->classes; i++)
+		if (beat->first[i])
+			pk_json_out_number(&j, beat->word[i], beat->first[i]);
+	pk_json_out_close(&j, '}');
 	return pk_json_out_end(&j);
 }
 

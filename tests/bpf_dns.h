@@ -267,6 +267,58 @@ static inline void a_name_with_a_pointer_goes_to_user_space(void **state)
 	rig_free(r);
 }
 
+/* X21: the kernel judges none of several questions; the sample has them all. */
+static inline void several_questions_go_to_user_space(void **state)
+{
+	struct rig *r = rig_new(0, NULL, NULL);
+	uint8_t frame[RIG_FRAME_MAX], msg[MESSAGE_MAX];
+	struct pk_sample_event e;
+	uint32_t slot,
+		len = from_hex(QUERY("0002") "01 61 00" A_IN "01 62 00" A_IN,
+			       msg);
+
+	(void)state;
+	slot = list_domain(r, "a", PK_MATCH_EXACT);
+	rig_publish(r);
+	put_datagram(frame, msg, len, DNS_OFF + len);
+	rig_run(r, frame, DNS_OFF + len, DNS_SECOND, 1);
+	rig_drain(r);
+	assert_true(r->count->dns_more_questions == 1);
+	assert_true(r->count->dns_names == 0 && r->hits[slot] == 0);
+	assert_int_equal(r->alerts.count, 0);
+	e = sample_at(&r->events, 0);
+	assert_int_equal(e.why, PK_SAMPLE_DEEP);
+	assert_int_equal(e.caplen, DNS_OFF + len);
+	rig_free(r);
+}
+
+/* As a sensor runs it: in replay nothing is refused. */
+static inline void such_questions_leave_half_of_the_ring_to_others(void **state)
+{
+	enum { RING = 1 << 14, SENT = 300 };
+	uint8_t frame[RIG_FRAME_MAX];
+	uint32_t held, len = put_question(frame, "\1a\xc0\6", 4);
+	struct rig *r;
+
+	(void)state;
+	rig_live = 1;
+	r = rig_new(RING, NULL, NULL);
+	rig_live = 0;
+	for (uint32_t i = 0; i < SENT; i++)
+		rig_run(r, frame, len, 0, 0);
+	held = (uint32_t)r->count->sample_submitted;
+	assert_int_equal(r->count->sample_offered, SENT);
+	assert_int_equal(r->count->sample_deep_refused, SENT - held);
+	assert_int_equal(r->count->sample_ring_full, 0);
+	assert_int_equal(r->count->sample_frag_refused, 0);
+	assert_in_range(held * (len + sizeof(struct pk_sample_event)), RING / 3,
+			RING / 2 + len);
+	rig_drain(r);
+	rig_run(r, frame, len, 0, 0);
+	assert_int_equal(r->count->sample_submitted, held + 1);
+	rig_free(r);
+}
+
 /* Without an image names are read and nothing is looked up. */
 static inline void questions_are_counted_before_the_first_image(void **state)
 {

@@ -650,6 +650,9 @@ int main(void)
 		cmocka_unit_test(a_question_in_page_fragments_is_found),
 		cmocka_unit_test(a_name_too_deep_goes_to_user_space),
 		cmocka_unit_test(a_name_with_a_pointer_goes_to_user_space),
+		cmocka_unit_test(several_questions_go_to_user_space),
+		cmocka_unit_test(
+			such_questions_leave_half_of_the_ring_to_others),
 		cmocka_unit_test(questions_are_counted_before_the_first_image),
 		cmocka_unit_test(a_full_ring_is_counted_and_so_is_every_hit),
 		cmocka_unit_test(

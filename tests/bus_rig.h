@@ -74,6 +74,7 @@ static void rig_tell(void *arg, const struct pk_journal_message *m)
 static void rig_commit(struct bus_rig *r)
 {
 	assert_int_equal(pk_journal_commit(r->journal), 0);
+	pk_bus_oldest(r->bus, PK_BUS_THREAT, pk_journal_first(r->journal));
 	atomic_store(&r->mark.first, pk_journal_first(r->journal));
 	atomic_store(&r->mark.written, pk_journal_last(r->journal));
 }

@@ -21,6 +21,7 @@ struct dns_twin {
 	uint32_t labels, name_len; /* the root byte included */
 	uint32_t end;		   /* of the question, in the payload */
 	uint32_t prefix;	   /* bytes in front of the message */
+	uint32_t until;		   /* the message's end in the payload */
 	uint32_t slot;
 	uint8_t name[256]; /* folded */
 };
@@ -95,8 +96,10 @@ static inline int dns_twin_segment(const uint8_t *p, uint32_t len,
 		t->prefix = 2;
 		if (len >= 2 + said + 2 + 17)
 			return PK_DNS_TCP_MORE;
-		if (len - 2 >= said)
+		if (len - 2 >= said) {
+			t->until = 2 + said;
 			return dns_twin_message(p + 2, said, t);
+		}
 		reason = dns_twin_message(p + 2, len - 2, t);
 	} else if (p[4] == 0 && p[5] == 1 && (p[2] >> 3 & 15) == 0) {
 		reason = dns_twin_message(p, len, t);
@@ -111,6 +114,7 @@ static inline void dns_twin_read(const uint8_t *p, uint32_t len, bool tcp,
 				 struct dns_twin *t)
 {
 	memset(t, 0, sizeof(*t));
+	t->until = len;
 	t->reason =
 		tcp ? dns_twin_segment(p, len, t) : dns_twin_message(p, len, t);
 	t->end += t->prefix;
@@ -152,14 +156,13 @@ static inline bool dns_twin_unpack(const uint8_t *m, uint32_t end, uint32_t at,
 }
 
 /* What user space makes of a question with a pointer. */
-static inline int dns_twin_follow(const uint8_t *p, uint32_t len,
-				  struct dns_twin *t)
+static inline int dns_twin_follow(const uint8_t *p, struct dns_twin *t)
 {
 	if (t->reason != PK_DNS_POINTER)
 		return t->reason;
 	memset(t->name, 0, sizeof(t->name));
 	t->labels = t->name_len = 0;
-	if (t->end > len ||
+	if (t->end > t->until ||
 	    !dns_twin_unpack(p + t->prefix, t->end - 4 - t->prefix, 12, 0, t))
 		return PK_DNS_POINTER;
 	return PK_DNS_OK;

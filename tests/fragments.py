@@ -66,10 +66,11 @@ for i in range(4):
     a, b = (small_bad, small_good) if i & 2 else (small_good, small_bad)
     both = [piece(a, 0, 32, 1), piece(b, 16, 48, 0)]
     row[f'd14{"abcd"[i]}-1'] = both[::-1] if i & 1 else both
-row['d14v6-0'] = [piece6(small_bad, 0, 24, 1), piece6(small_good, 16, 48, 0),
+# IPv6 drops it, but it was judged with and without what overlaps.
+row['d14v6-1'] = [piece6(small_bad, 0, 24, 1), piece6(small_good, 16, 48, 0),
                   piece6(small_bad, 24, 48, 0)]
-# ... but its addresses are matched, with ports and without.
-row['d14address-2'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
+# Its addresses are matched, with ports and without, and its name.
+row['d14address-3'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
                        piece6(small_bad, 16, 48, 0, src='2001:db8:bad::1')]
 
 # A forged end first, the true one once all is there; three copies of the name,
@@ -78,7 +79,7 @@ row['d14address-2'] = [piece6(small_bad, 0, 24, 1, src='2001:db8:bad::1'),
 forged = udp('bay.example', 48)
 row['d14done-1'] = [piece(small_bad, 0, 16, 1), piece(small_good, 16, 48, 0),
                     piece(small_bad, 16, 48, 0)]
-row['d14done6-0'] = [piece6(small_bad, 0, 16, 1), piece6(small_good, 16, 48, 0),
+row['d14done6-1'] = [piece6(small_bad, 0, 16, 1), piece6(small_good, 16, 48, 0),
                      piece6(small_bad, 16, 48, 0)]
 row['d14middle-1'] = [piece(small_bad, 0, 16, 1), piece(small_good, 16, 24, 1),
                       piece(small_bad, 16, 24, 1), piece(forged, 16, 24, 1),

@@ -372,6 +372,9 @@ static inline void twin_put(struct twin *t, struct twin_datagram *d,
 		abort();
 	memcpy(p->bytes, g->head, g->head_len);
 	memcpy(p->bytes + g->head_len, g->data, g->len);
+	d->credit += 32 * (g->len + 64);
+	if (d->credit > 4 << 20)
+		d->credit = 4 << 20;
 	t->count.frag_resident++;
 	twin_addr(&d->key, addr);
 	twin_note(t, addr);
@@ -461,6 +464,19 @@ static inline void twin_displace(struct twin *t, struct twin_datagram *d,
 	twin_renew(t, d, g->time_ns);
 }
 
+static inline bool twin_pays(struct twin_datagram *d)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->piece[i].offset + d->piece[i].len > most)
+			most = d->piece[i].offset + d->piece[i].len;
+	if (d->credit < 6 * most)
+		return false;
+	d->credit -= 6 * most;
+	return true;
+}
+
 /* What nobody has of @g, which contradicts nobody: how many bytes. */
 static inline uint32_t twin_cut(struct twin_datagram *d, struct pk_fragment *g)
 {
@@ -522,7 +538,7 @@ static inline bool twin_admit(struct twin *t, struct twin_datagram *d,
 		return false;
 	}
 	while (*r == TWIN_DISPUTE && twin_is_full(d, *r) &&
-	       (!g->offset || d->done)) {
+	       (!g->offset || d->done) && twin_pays(d)) {
 		twin_displace(t, d, g);
 		*r = twin_relate(d, g);
 	}
@@ -549,6 +565,7 @@ static inline struct twin_datagram *twin_create(struct twin *t,
 	memset(d, 0, sizeof(*d));
 	d->used = true;
 	d->key = g->key;
+	d->credit = 4 << 20;
 	twin_renew(t, d, g->time_ns);
 	return d;
 }

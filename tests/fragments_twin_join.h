@@ -30,7 +30,7 @@ struct twin_piece {
 struct twin_datagram {
 	struct pk_flow_key key;
 	uint64_t born_ns, age;
-	uint32_t n, seq;
+	uint32_t n, seq, credit;
 	bool used, dropped, done, oversize;
 	struct twin_piece piece[TWIN_PIECES];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes as a DNS payload, over UDP and over TCP. Reader and look-up must
+ * Any bytes as a DNS payload, over UDP and over TCP. Readers and look-up must
  * say what the slow ones of dns_twin.h say; a question that was read must be a
  * well-formed name of the length it claims, and reading it again must give it
  * again.
@@ -92,7 +92,7 @@ static void try_whole(const uint8_t *payload, uint32_t len, bool tcp)
 	int reason = pk_dns_question(payload, len, tcp, &dns);
 
 	dns_twin_read(payload, len, tcp, &t);
-	if (reason != dns.reason || reason != dns_twin_follow(payload, len, &t))
+	if (reason != dns.reason || reason != dns_twin_follow(payload, &t))
 		abort();
 	if (reason != PK_DNS_OK)
 		return;
@@ -100,6 +100,31 @@ static void try_whole(const uint8_t *payload, uint32_t len, bool tcp)
 		abort();
 	check(&dns);
 	check_again(&dns);
+}
+
+/* All questions, of which only @here bytes are there. */
+static void try_all(const uint8_t *payload, uint32_t here, uint32_t whole,
+		    bool tcp)
+{
+	struct pk_questions all;
+	struct pk_dns dns, first;
+	uint32_t n = 0;
+	int reason = pk_dns_question(payload, here, tcp, &first);
+
+	pk_questions_begin(&all, payload, here, whole, tcp);
+	for (; pk_questions_next(&all, &dns); n++) {
+		check(&dns);
+		check_again(&dns);
+		if (here == whole && n == 0 && reason == PK_DNS_OK &&
+		    memcmp(&dns, &first, sizeof dns) != 0)
+			abort();
+	}
+	if (n > PK_DNS_ALL || all.tried > PK_DNS_ALL ||
+	    all.messages > PK_DNS_MESSAGES + 1)
+		abort();
+	/* One that can be read is read, and nothing is said to be missing. */
+	if (here == whole && reason == PK_DNS_OK && (n != 1 || all.cut))
+		abort();
 }
 
 static void try_fast(const uint8_t *payload, uint32_t len, bool tcp)
@@ -135,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(payload, data, size);
 	for (int tcp = 0; tcp < 2; tcp++) {
 		try_whole(payload, len, tcp);
+		try_all(payload, len, len, tcp);
+		try_all(payload, len, len + 300 < 65536 ? len + 300 : len, tcp);
 		try_fast(payload, len, tcp);
 	}
 	free(payload);

@@ -45,9 +45,10 @@ class Row:
     def __init__(self, indicator=None, seen=None):
         self.client = Row.clients = getattr(Row, 'clients', 0) + 1
         if indicator:
-            key = '%s %s 10.9.%d.%d' % (indicator, seen or indicator, self.client >> 8,
-                                        self.client & 255)
-            want.add(key)
+            self.expect(indicator, seen or indicator)
+
+    def expect(self, indicator, seen):
+        want.add('%s %s 10.9.%d.%d' % (indicator, seen, self.client >> 8, self.client & 255))
 
     def udp(self, payload):
         frames.append(udp(self.client, payload))
@@ -145,6 +146,38 @@ def streams():
         frames.append(udp(client, whole, port))
 
 
+def several():                                                                      # X21
+    kind = b'\0\1\0\1'
+    evil, sub, other = name('evil.example'), name('sub.example'), name('other.example')
+    Row('evil.example').udp(message(other + kind + evil, 2))
+    Row('evil.example').udp(message(evil + kind + other, 2))
+    row = Row('evil.example')
+    row.expect('sub.example', 'x.sub.example')
+    row.udp(message(evil + kind + b'\1x' + sub, 2))
+    # y.sub in front of the first one's "example"
+    Row('sub.example', 'y.sub.example').udp(message(other + kind + b'\1y\3sub\xc0\x12', 2))
+    Row().udp(message((other + kind) * 16 + evil, 17))          # too many: counted
+    Row('evil.example').udp(message((other + kind) * 15 + evil, 16))
+    # a frame of 9,000 bytes is a sample of 2,560: found before that, counted behind
+    far = name('.'.join(['a' * 61] * 4))
+    Row('evil.example').udp(message((far + kind) * 8 + evil, 9))
+    Row().udp(message((far + kind) * 14 + evil, 15))
+    whole = [struct.pack('>H', len(m)) + m for m in
+             (message(other), message(evil), message(name('z.sub.example')))]
+    Row('evil.example').tcp(whole[0] + whole[1])                # RFC 7766 6.2.1.1
+    Row('evil.example').tcp(whole[1] + whole[0])
+    row = Row('evil.example')
+    row.expect('sub.example', 'z.sub.example')
+    row.tcp(whole[0] + whole[1] + whole[2])
+    Row('sub.example', 'z.sub.example').tcp(whole[2] + whole[1][:20])
+    Row('evil.example').tcp(whole[0] * 31 + whole[1])
+    Row().tcp(whole[0] * 32 + whole[1])                         # too many: counted
+    many = message(other + kind + evil, 2)
+    Row('evil.example').tcp(struct.pack('>H', len(many)) + many)
+    Row('evil.example').tcp(whole[0] + struct.pack('>H', len(many)) + many)
+    Row('evil.example').udp(message(evil, 2))                   # the second is not there
+
+
 def write(path):
     with open(path, 'wb') as f:
         f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
@@ -153,7 +186,7 @@ def write(path):
                                 len(frame)) + frame)
 
 
-for part in (defects, odd_labels, cases, kinds, depths, streams):
+for part in (defects, odd_labels, cases, kinds, depths, streams, several):
     part()
 write(sys.argv[1] + '/names.pcap')
 with open(sys.argv[1] + '/ioc.txt', 'w') as f:

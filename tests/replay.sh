@@ -120,7 +120,7 @@ rc=$?
 check "a refused indicator line: status 5, file and line named" eval "test $rc = 5 && grep -q 'bad.ioc:1' '$dir/err'"
 
 # --- the audit can fail: a build that leaves one reason uncounted -----------------
-if make -s BUILD="$build-skip" SKIP_COUNT=0 "$build-skip/picket-replay" "$build-skip/picket-dpdk" >"$dir/make.log" 2>&1; then
+if make -s -j"$(nproc)" BUILD="$build-skip" SKIP_COUNT=0 "$build-skip/picket-replay" "$build-skip/picket-dpdk" >"$dir/make.log" 2>&1; then
 	for p in $planes; do
 		"$build-skip/picket-replay" --plane "$p" --audit "$dir/101.pcap" >/dev/null 2>"$dir/err"
 		rc=$?

@@ -70,8 +70,8 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	w->hit_offered = 50, w->hit_submitted = 45, w->hit_ring_full = 5;
 	w->hit_packets_src = 60, w->hit_packets_dst = 50;
 	w->hit_packets_outer = 20;
-	w->sample_frag_refused = 2;
-	w->sample_offered = 42, w->sample_submitted = 30;
+	w->sample_frag_refused = 2, w->sample_deep_refused = 4;
+	w->sample_offered = 46, w->sample_submitted = 30;
 	w->sample_ring_full = 7, w->sample_unreadable = 3;
 	w->flow_lines = 20, w->flow_out_lines = 18, w->flow_lost_lines = 2;
 	w->flow_packets = 900, w->flow_out_packets = 700;
@@ -87,7 +87,9 @@ static void fill_plane(struct pk_audit_plane *p, uint8_t plane)
 	s->bytes_in = 5000, k->before_bytes = 1500, k->gone_line_bytes = 500;
 	s->packets_out = 400, s->packets_resident = 60, k->gone_packets = 40;
 	s->bytes_out = 4000, s->bytes_resident = 600, k->gone_bytes = 400;
-	w->dns_messages = 66, w->dns_no_question = 2, w->dns_short = 3;
+	w->dns_more_questions = 11, w->dns_tcp_more = 12;
+	w->dns_messages = 66 + 11 + 12, w->dns_no_question = 2,
+	w->dns_short = 3;
 	w->dns_label_type = 4, w->dns_pointer = 5, w->dns_name_length = 6;
 	w->dns_tcp_other = 7, w->dns_unreadable = 8, w->dns_deep = 9;
 	w->dns_names = 21, w->dns_listed = 10, w->dns_tcp_split = 1;
@@ -424,6 +426,9 @@ static void losses_are_told(void **state)
 	l->plane[1].known.offered += 27952;
 	l->plane[0].workers.reason[PK_PARSE_OK] -= 5;
 	l->plane[0].workers.reason[PK_PARSE_TUNNEL_DEPTH] += 5;
+	l->plane[0].workers.reason[PK_PARSE_OK] -= 6;
+	l->plane[0].workers.reason[PK_PARSE_GRE_UNSUPPORTED] += 6;
+	l->plane[0].stage.names_cut += 7;
 	check(l);
 	assert_int_equal(l->failed, 0);
 	n = pk_audit_losses(&l->a, loss);
@@ -437,8 +442,13 @@ static void losses_are_told(void **state)
 			found += loss[i].count == 27956;
 		if (!strcmp(loss[i].name, "reason.TUNNEL_DEPTH"))
 			found += loss[i].count == 5;
+		found += !strcmp(loss[i].name, "reason.GRE_UNSUPPORTED");
+		found += !strcmp(loss[i].name, "names_bad");
+		found += !strcmp(loss[i].name, "names_cut");
+		/* user space judges these */
+		assert_string_not_equal(loss[i].name, "dns_pointer");
 	}
-	assert_int_equal(found, 2);
+	assert_int_equal(found, 2 + 1 + 2 + 1);
 	memset(l->plane, 0, sizeof(l->plane));
 	memset(&l->a.sensor, 0, sizeof(l->a.sensor));
 	assert_int_equal(pk_audit_losses(&l->a, loss), 0);

@@ -175,6 +175,7 @@ static void a_heartbeat_comes_each_second_with_the_latest_numbers(void **state)
 	publish(b, PK_BUS_THREAT, "spam", 1);
 	publish(b, PK_BUS_THREAT, "spam", 2);
 	publish(b, PK_BUS_STATS, NULL, 3);
+	pk_bus_oldest(b, PK_BUS_THREAT, 2);
 	before = pk_bus_sequence(b, PK_BUS_HEARTBEAT);
 	pk_bus_tick(b, beat_ns + SEC - 1);
 	assert_int_equal(pk_bus_sequence(b, PK_BUS_HEARTBEAT), before);
@@ -184,6 +185,7 @@ static void a_heartbeat_comes_each_second_with_the_latest_numbers(void **state)
 	assert_string_equal(m.topic, "v1/hb/");
 	assert_non_null(strstr(m.json, "\"sensor\":\"s1\""));
 	assert_non_null(strstr(m.json, "\"threat\":2,\"hit\":0,\"stats\":1"));
+	assert_non_null(strstr(m.json, "\"first\":{\"threat\":2}"));
 	assert_int_equal(m.missed, 0);
 	/* a clock that was set back */
 	pk_bus_tick(b, 5);

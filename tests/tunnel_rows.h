@@ -246,7 +246,7 @@ static const struct tunnel_row tunnel_rows[] = {
 	{ "an answer to port 4789, its flag VXLAN's",
 	  IN_IP("11") "0035 12b5 0000 0000 0834 8180 0001 0000 0000 0000 "
 		      "01 61 00 0001 0001 000000000000",
-	  NULL, R(SHORT_ETH), 0, OUTER },
+	  NULL, R(LLC), 0, OUTER },
 	{ "GPE, IPv4", UDP4("12b6") GPE("01"), INNER4, R(OK), 1, INNER },
 	{ "GPE, IPv6", UDP4("12b6") GPE("02"), INNER6, R(OK), 1, INNER_6 },
 	{ "GPE, a frame", UDP4("12b6") GPE("03") E4, INNER4, R(OK), 1, INNER },

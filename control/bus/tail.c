@@ -182,9 +182,8 @@ static uint64_t number_of(struct json_object *o, const char *key)
 
 /*
  * Where to go on, now that the publisher's numbers are known. 1 with an event
- * when they began anew: a journal that ends before what we have is another
- * one; and what an epoch numbered that we had already, of an epoch before, is
- * not what we have.
+ * when its journal is another one: it ends before what we have, or an epoch that
+ * came after ours gave a number that we have. No journal gives one twice.
  */
 static int settle(struct pk_tail *t, uint64_t began, uint64_t last, int other,
 		  struct pk_tail_event *out)
@@ -194,10 +193,8 @@ static int settle(struct pk_tail *t, uint64_t began, uint64_t last, int other,
 	t->top = last;
 	if (!next)
 		next = last + 1;
-	else if (next > last + 1)
+	else if (next > last + 1 || (other && began < next))
 		next = 1;
-	else if (other && began < next)
-		next = began;
 	out->kind = PK_TAIL_ANEW;
 	out->from = next;
 	out->to = last;

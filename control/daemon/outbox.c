@@ -131,7 +131,10 @@ void pk_outbox_threat(struct pk_outbox *o, const struct pk_threat *t)
 /* All that was given a number is in the file, or was given up before. */
 static void move_mark(struct pk_outbox *o)
 {
-	atomic_store(&o->mark.first, pk_journal_first(o->journal));
+	uint64_t first = pk_journal_first(o->journal);
+
+	pk_bus_oldest(o->conf.bus, PK_BUS_THREAT, first);
+	atomic_store(&o->mark.first, first);
 	atomic_store(&o->mark.written, pk_journal_last(o->journal));
 }
 

@@ -98,7 +98,8 @@ int pk_dns_question(const uint8_t *payload, uint32_t len, int tcp,
 	const uint8_t *msg = payload + q.prefix;
 
 	memset(out, 0, sizeof(*out));
-	len -= q.prefix;
+	if (q.prefix)
+		len = q.left;
 	if (len >= PK_DNS_HEADER && reason != PK_DNS_TCP_OTHER)
 		read_header(msg, out);
 	if (reason == PK_DNS_OK || reason == PK_DNS_POINTER)

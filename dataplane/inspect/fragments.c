@@ -181,6 +181,13 @@ static void absorb(struct pk_fragments *f, struct pk_held_datagram *d,
 	pk_held_drop(f, d, 0, &f->count->frag_duplicate);
 }
 
+static void earn(struct pk_held_datagram *d, const struct pk_fragment *g)
+{
+	d->credit += PK_FRAGMENT_EARNS * (g->len + PK_FRAGMENT_HEADERS);
+	if (d->credit > PK_FRAGMENT_CREDIT)
+		d->credit = PK_FRAGMENT_CREDIT;
+}
+
 static void keep(struct pk_fragments *f, struct pk_held_datagram *d,
 		 const struct pk_fragment *g, enum relation r)
 {
@@ -197,6 +204,7 @@ static void keep(struct pk_fragments *f, struct pk_held_datagram *d,
 	d->overlaps += r == CONTRADICTION;
 	d->blocks += need;
 	d->frame = g->frame;
+	earn(d, g);
 	if (g->offset + g->len > d->end)
 		d->end = (uint16_t)(g->offset + g->len);
 	pk_held_charge(f, d->source, (int32_t)need);
@@ -292,6 +300,17 @@ static uint32_t oldest_against(const struct pk_fragments *f,
 	return best;
 }
 
+/* For judging it once more; the bytes that came paid for the first times. */
+static int pay(struct pk_held_datagram *d)
+{
+	uint32_t cost = PK_JOIN_COPIES * d->end;
+
+	if (d->credit < cost)
+		return 0;
+	d->credit -= cost;
+	return 1;
+}
+
 /*
  * Make way for @g, which contradicts. Who goes was judged with all the others,
  * or is now. 0: nobody goes.
@@ -303,7 +322,7 @@ static int displace(struct pk_fragments *f, struct pk_held_datagram *d,
 	int done = (d->is & PK_DATAGRAM_DONE) != 0;
 	uint32_t seq = 0;
 
-	if (g->offset && !done)
+	if ((g->offset && !done) || !pay(d))
 		return 0;
 	if (i == PK_NONE && g->offset)
 		i = f->contradicted[0];

@@ -28,10 +28,11 @@
  *
  * When nothing came to complete it for 60 s (RFC 1122 3.3.2: from 60 to 120 s
  * and the same for all; RFC 8200 4.5), counted from the first fragment or the
- * latest contradiction, a datagram expires. That is judged when a tick ends, by pk_fragments_close() or by a
- * fragment of a later tick; so fragments in the order of their frames give the
- * same datagrams always. Of one that expires or makes room and was never whole,
- * all that is there from its first byte on, up to a hole, is emitted then.
+ * latest contradiction, a datagram expires. That is judged when a tick ends, by
+ * pk_fragments_close() or by a fragment of a later tick; so fragments in the
+ * order of their frames give the same datagrams always. Of one that expires or
+ * makes room and was never whole, all that is there from its first byte on, up
+ * to a hole, is emitted then.
  *
  * Memory is fixed at creation. A source (IPv6: 64 bits of it) has at most one
  * eighth of it; then its own oldest datagrams make room. When all is full, a
@@ -46,16 +47,18 @@
  * came against others makes way (frag_displaced), a first one for a first one if
  * it can be. If there are too many of all kinds, it is the oldest first one with
  * all that came before the next. What makes way of a datagram that is not done
- * is emitted with its run before.
+ * is emitted with its run before. Each displacement costs a datagram six times
+ * its length of its credit, which only fragments that are kept fill up again:
+ * short ones that contradict a long one, for ever, are refused for most of it.
  *
- * Work a fragment: at most PK_FRAGMENTS_EACH pieces are looked at, and compared
- * with it at most 2 * (PK_FRAGMENT_OVERLAPS + 1) times its own bytes; if it
- * completes or contradicts, at most PK_FRAGMENT_EMITS are emitted of a datagram,
- * for which it is copied six times, and four times each piece that came against
- * others. One thread.
+ * Work a fragment: at most PK_FRAGMENTS_EACH pieces are looked at. Only such as
+ * contradict, or did, lie in the place of others, so few have its bytes to be
+ * compared. If it completes or contradicts, at most PK_FRAGMENT_EMITS are emitted
+ * of a datagram, for which it is copied six times, and four times each piece that
+ * came against others. One thread.
  *
- * Standards: RFC 791 3.2, RFC 1122 3.3.2, RFC 815 (the holes, here in a sorted list), RFC 1858
- * and RFC 3128 (overlaps as attacks), RFC 5722, RFC 8200 4.5.
+ * Standards: RFC 791 3.2, RFC 815 (the holes, here in a sorted list), RFC 1122
+ * 3.3.2, RFC 1858 and RFC 3128 (overlaps as attacks), RFC 5722, RFC 8200 4.5.
  */
 #ifndef PK_DATAPLANE_INSPECT_FRAGMENTS_H
 #define PK_DATAPLANE_INSPECT_FRAGMENTS_H
@@ -66,11 +69,14 @@
 #include "dataplane/stats.h"
 
 enum {
-	PK_FRAGMENTS_EACH = 128,   /* fragments kept of one datagram */
-	PK_FRAGMENT_OVERLAPS = 16, /* of these, such as contradict others */
-	PK_FRAGMENT_EMITS = 64,	   /* most that are emitted at a time */
-	PK_FRAGMENT_SHARE = 8,	   /* a source has at most one in so many */
-	PK_FRAGMENT_FAIR = 64,	   /* beyond one in so many it goes first */
+	PK_FRAGMENTS_EACH = 128,      /* fragments kept of one datagram */
+	PK_FRAGMENT_OVERLAPS = 16,    /* of these, such as contradict others */
+	PK_FRAGMENT_EMITS = 64,	      /* most that are emitted at a time */
+	PK_FRAGMENT_CREDIT = 4 << 20, /* bytes copied of one to displace */
+	PK_FRAGMENT_EARNS = 32,	  /* a byte that came earns so many of them */
+	PK_FRAGMENT_HEADERS = 64, /* and so have a fragment's headers */
+	PK_FRAGMENT_SHARE = 8,	  /* a source has at most one in so many */
+	PK_FRAGMENT_FAIR = 64,	  /* beyond one in so many it goes first */
 	PK_FRAGMENT_IP4_SEC = 60,
 	PK_FRAGMENT_IP6_SEC = 60,
 };

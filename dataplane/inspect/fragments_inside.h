@@ -23,6 +23,7 @@
 
 enum {
 	PK_ETH_BYTES = 14,
+	PK_JOIN_COPIES = 6, /* of a datagram, to put it together by each rule */
 	PK_SIZE_CLASSES = 8, /* class 0: within its share, in no list */
 };
 
@@ -57,16 +58,17 @@ struct pk_held_datagram {
 	uint32_t piece;		 /* the first by offset */
 	uint32_t tail;		 /* the last */
 	uint32_t blocks;
-	uint32_t seq; /* of the next piece */
-	uint16_t end; /* the highest of a piece */
+	uint32_t seq;	 /* of the next piece */
+	uint32_t credit; /* bytes that may be copied to displace */
+	uint16_t end;	 /* the highest of a piece */
 	uint8_t pieces;
 	uint8_t lasts;	  /* pieces that say they are the last one */
 	uint8_t overlaps; /* pieces that came against others */
 	uint8_t depth;
 	uint8_t is;
-	uint8_t pad;
+	uint8_t pad[5];
 };
-_Static_assert(sizeof(struct pk_held_datagram) == 104, "pk_held_datagram");
+_Static_assert(sizeof(struct pk_held_datagram) == 112, "pk_held_datagram");
 
 struct pk_source {
 	union pk_addr addr;

@@ -7,9 +7,9 @@
 /* Who wins where pieces disagree. Without a dispute all give the same. */
 enum variant {
 	LAST,
-	FIRST,
-	BEFORE,
+	FIRST, /* LAST turned round */
 	AFTER,
+	BEFORE,	    /* AFTER turned round */
 	NEAR_LAST,  /* the highest TTL: what never arrives has a low one */
 	NEAR_FIRST, /* the same; the first of several */
 	VARIANTS
@@ -22,12 +22,13 @@ struct join {
 	struct pk_fragments *f;
 	const struct pk_held_datagram *d;
 	const struct pk_fragment *g;
-	const struct pk_rank *order; /* the winners last */
+	struct pk_rank *order; /* the winners last */
 	uint32_t pieces;
 	uint32_t reach; /* no byte before it is missing */
 	uint32_t index; /* of what is emitted next */
 	uint8_t part;	/* enum pk_datagram_part, of all but first fragments */
 	uint8_t disputed;
+	uint8_t ttls;	 /* they differ; else the last two rules say nothing */
 	uint32_t raised; /* the piece that wins over all; PK_NO_PIECE */
 };
 
@@ -35,6 +36,7 @@ struct join {
 _Static_assert(1 + PK_FRAGMENT_OVERLAPS + VARIANTS + 2 * PK_FRAGMENT_OVERLAPS <=
 		       PK_FRAGMENT_EMITS,
 	       "PK_FRAGMENT_EMITS");
+_Static_assert((int)VARIANTS == (int)PK_JOIN_COPIES, "PK_JOIN_COPIES");
 
 /* Who wins in front and at the end. */
 struct outcome {
@@ -148,16 +150,9 @@ static void emit_firsts(struct join *j)
 /* Pieces are painted in rising order of this: the last one wins. */
 static uint64_t rank(const struct pk_piece *p, enum variant v)
 {
-	uint64_t place = (uint64_t)p->offset << 32 | p->seq;
 	uint64_t ttl = (uint64_t)p->ttl << 32;
 
 	switch (v) {
-	case FIRST:
-		return ~(uint64_t)p->seq;
-	case BEFORE:
-		return ~place;
-	case AFTER:
-		return place;
 	case NEAR_LAST:
 		return ttl | p->seq;
 	case NEAR_FIRST:
@@ -188,6 +183,44 @@ static void sort(struct join *j, enum variant v)
 		f->order[i].value =
 			rank(&f->pieces.piece[f->order[i].index], v);
 	j->order = pk_rank_sort(f->order, f->scratch, j->pieces, &tie);
+}
+
+/* The pieces as they are listed: by offset, then by when they came. */
+static void gather(struct join *j)
+{
+	struct pk_fragments *f = j->f;
+
+	j->pieces = 0;
+	j->order = f->order;
+	for (uint32_t i = j->d->piece; i != PK_NO_PIECE;
+	     i = f->pieces.piece[i].next)
+		f->order[j->pieces++].index = i;
+}
+
+static void reverse(struct join *j)
+{
+	for (uint32_t a = 0, b = j->pieces; a + 1 < b; a++) {
+		struct pk_rank kept = j->order[a];
+
+		j->order[a] = j->order[--b];
+		j->order[b] = kept;
+	}
+}
+
+/* Two rules are two others turned round: sorting takes the most time. */
+static void arrange(struct join *j, enum variant v)
+{
+	switch (v) {
+	case AFTER:
+		gather(j);
+		break;
+	case FIRST:
+	case BEFORE:
+		reverse(j);
+		break;
+	default:
+		sort(j, v);
+	}
 }
 
 static struct outcome outcome_of(const struct join *j, enum variant v)
@@ -267,7 +300,7 @@ static int emit_variant(struct join *j, enum variant v)
 	int done;
 
 	if (j->disputed)
-		sort(j, v);
+		arrange(j, v);
 	for (uint32_t i = 0; i < j->pieces; i++)
 		paint(j, j->order[i].index);
 	o = outcome_of(j, v);
@@ -281,10 +314,13 @@ static int emit_variant(struct join *j, enum variant v)
 
 static enum pk_joined emit_all(struct join *j)
 {
+	enum variant variants = j->ttls ? VARIANTS : NEAR_LAST;
 	int emitted = 0, oversize = 0;
 
+	if (!j->disputed)
+		variants = FIRST;
 	emit_firsts(j);
-	for (enum variant v = 0; v < (j->disputed ? VARIANTS : 1); v++) {
+	for (enum variant v = 0; v < variants; v++) {
 		int done = emit_variant(j, v);
 
 		emitted |= done > 0;
@@ -309,9 +345,9 @@ static uint32_t collect(struct join *j)
 		if (!p->more && end_of(p) < end)
 			end = end_of(p);
 		j->disputed |= (p->is & PK_PIECE_DISPUTED) != 0;
-		f->order[j->pieces++].index = index;
+		j->ttls |= p->ttl != f->pieces.piece[j->d->piece].ttl;
 	}
-	j->order = f->order;
+	gather(j);
 	return end;
 }
 

@@ -182,6 +182,7 @@ struct pk_held_datagram *pk_held_create(struct pk_fragments *f,
 	d->key = g->key;
 	d->born_ns = f->now_ns;
 	d->depth = g->depth;
+	d->credit = PK_FRAGMENT_CREDIT;
 	d->piece = d->tail = PK_NO_PIECE;
 	d->chain = *bucket;
 	*bucket = i;

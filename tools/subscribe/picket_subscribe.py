@@ -80,12 +80,9 @@ class Subscriber:
         self.epoch, self.top = epoch, threat["last"]
         if self.next is None:
             self.next = self.top + 1
-        elif self.next > self.top + 1:
+        elif self.next > self.top + 1 or other and threat["began"] < self.next:
             self.next = 1
             yield ("anew", 1)
-        elif other and threat["began"] < self.next:
-            self.next = threat["began"]
-            yield ("anew", self.next)
 
     def fetch(self):
         """All from self.next to self.top, at the pace of the reader."""
