@@ -22,6 +22,13 @@
 /* Keep the compiler from folding a check into a form the verifier can't read. */
 #define PK_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
+/* Values go through memory, where the verifier forgets what it knew of them. */
+#ifdef __bpf__
+#define PK_FORGET() __asm__ volatile("" ::: "memory")
+#else
+#define PK_FORGET() ((void)0)
+#endif
+
 enum {
 	PK_ABI_VERSION = 4,
 	PK_TICK_SHIFT = 30, /* a tick is 2^30 ns */

@@ -140,7 +140,7 @@ PK_INLINE void pk_join(struct pk_cursor *c, struct pk_decode *d)
 #ifdef __bpf__
 	d->off = c->off;
 	d->left = c->left;
-	__asm__ volatile("" ::: "memory");
+	PK_FORGET();
 	c->off = d->off & (2 * PK_VISIBLE_BYTES - 1);
 	c->left = d->left;
 	c->pos = c->data + c->off;

@@ -272,7 +272,7 @@ PK_INLINE int pk_dns_payload(const __u8 *payload, __u32 len, int tcp,
 	if (tcp)
 		reason = pk_dns_segment(payload, len, q);
 	if (reason == PK_DNS_OK) {
-		__asm__ volatile("" ::: "memory");
+		PK_FORGET();
 		reason = pk_dns_read(payload + (q->prefix & PK_DNS_PREFIX),
 				     q->left, q);
 		if (reason == PK_DNS_SHORT && q->cut)

@@ -148,29 +148,25 @@ PK_INLINE void pk_bound_ip(struct pk_cursor *c, struct pk_packet *p)
  * have a length of at least 2. Without a branch on the kind, so that the
  * verifier follows one path. All @len bytes (at most 40) can be read.
  */
-PK_COLD int pk_bad_options(const __u8 *pos, const __u8 *end, __u32 len)
+PK_COLD int pk_bad_options(const __u8 *o, const __u8 *end, __u32 len)
 {
-	__u32 i = 0;
-
 	for (int n = 0; n < 40; n++) {
-		const __u8 *o = pos + i;
 		__u32 single, step;
 
-		if (i >= len || i >= 40 || o + 2 > end)
+		if (!len || o + 2 > end)
 			break;
 		if (!o[0])
 			return 0;
 		single = ((__u32)(o[0] ^ 1) - 1) >> 31;
 		PK_OPAQUE(single);
 		step = single | (o[1] & (single - 1));
-		if (step + single < 2)
+		if (step + single < 2 || step > len)
 			return 1;
-		i += step;
+		o += step & 255;
+		len -= step;
 	}
 	/* The frame ends with them: the last byte has none behind it. */
-	if (i < len && i < 40 && pos + i + 1 <= end)
-		return pos[i] > 1;
-	return i > len;
+	return len && o + 1 <= end && o[0] > 1;
 }
 
 /* Authentication headers in IPv4; in IPv6 they are extension headers. */
@@ -219,6 +215,11 @@ PK_INLINE __u8 pk_parse_ip4(struct pk_cursor *c, struct pk_decode *d, int first)
 	pk_bound_ip(c, p);
 	if (hlen < 20)
 		return PK_PARSE_IP_HLEN;
+	/*
+	 * Read again: where Linux 6.1 knows that bytes is 0, it follows both
+	 * ways here and then takes hlen for less than nothing.
+	 */
+	PK_FORGET();
 	if (p->bytes < hlen)
 		return PK_PARSE_IP_LENGTH;
 	if (frag & 0x3fff)

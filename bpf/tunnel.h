@@ -471,7 +471,7 @@ PK_INLINE __u8 pk_carry_geneve(struct pk_cursor *c, __u16 *next)
 PK_INLINE __u8 pk_skip_gtp_exts(struct pk_cursor *c, __u8 type)
 {
 	for (int i = 0; i < PK_GTP_EXTS && type; i++) {
-		__u32 len;
+		__u32 len, rest;
 
 		if (!pk_holds(c, 1))
 			return PK_PARSE_SHORT_GTP;
@@ -480,7 +480,9 @@ PK_INLINE __u8 pk_skip_gtp_exts(struct pk_cursor *c, __u8 type)
 			return PK_PARSE_GTP_EXT_ZERO;
 		if (!pk_holds(c, len))
 			return PK_PARSE_SHORT_GTP;
-		pk_skip(c, len - 1);
+		rest = len - 1;
+		PK_OPAQUE(rest); /* Linux 6.1 does not know that it is not -1 */
+		pk_skip(c, rest & 1023);
 		if (!pk_holds(c, 1))
 			return PK_PARSE_SHORT_GTP;
 		type = c->pos[0];

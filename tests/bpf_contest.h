@@ -321,7 +321,7 @@ static inline void print_reasons(const struct contest *c)
 #define REASON_NAME(name, text) #name,
 		PK_PARSE_REASONS(REASON_NAME)
 	};
-	uint64_t least = c->frames / 1250; /* some heads are cut before */
+	uint64_t least = c->frames / 2500; /* some heads are cut before */
 
 	for (int i = 0; i < PK_PARSE_COUNT; i++)
 		print_message("# %-12s %8llu\n", names[i],

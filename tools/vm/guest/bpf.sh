@@ -10,7 +10,8 @@ set -eu
 program=/picket/build/tests/bpf_picket
 caps=+bpf,+net_admin,+perfmon
 # Under emulation the default of a million takes too long.
-export PK_FRAMES=20000
+frames=20000
+few_frames=4000
 
 # with_caps SET COMMAND...: as an ordinary user that holds SET and no more.
 with_caps()
@@ -64,12 +65,12 @@ refused()
 }
 
 need bpf $program
-passes bpf_root $program
+passes bpf_root env PK_FRAMES=$frames $program
 grep -iE 'insn|instruction|load' /tmp/bpf_root.log | head -n 30 |
 	sed 's/^# //' |
 	while read -r line; do
 		note "$line"
 	done
-passes bpf_caps with_caps $caps $program
+passes bpf_caps with_caps $caps env PK_FRAMES=$few_frames $program
 passes bpf_tunnels /picket/build/tests/bpf_tunnels
 refused
