@@ -78,6 +78,28 @@ static size_t serialize(uint8_t *out, const struct pk_flow_key *k,
 	return (size_t)(p - out);
 }
 
+_Static_assert(INPUT_MAX + 1 + 8 <= SHA1_BLOCK_LENGTH, "one block");
+
+/*
+ * SHA-1 (RFC 3174) of the first @len bytes of @block, which are all of one
+ * block with its padding: libmd pads a byte at a time, which takes twice as
+ * long as the rest.
+ */
+static void digest_block(uint8_t block[SHA1_BLOCK_LENGTH], size_t len,
+			 uint8_t digest[SHA1_DIGEST_LENGTH])
+{
+	uint32_t state[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
+			      0xc3d2e1f0 };
+
+	block[len] = 0x80;
+	put16(block + SHA1_BLOCK_LENGTH - 2, (uint16_t)(len * 8));
+	SHA1Transform(state, block);
+	for (unsigned i = 0; i < 5; i++) {
+		put16(digest + 4 * i, (uint16_t)(state[i] >> 16));
+		put16(digest + 4 * i + 2, (uint16_t)state[i]);
+	}
+}
+
 /* RFC 4648 section 4. */
 static void base64(const uint8_t *in, size_t len, char *out)
 {
@@ -102,12 +124,10 @@ static void base64(const uint8_t *in, size_t len, char *out)
 void pk_community_id(const struct pk_flow_key *key, uint16_t seed,
 		     char out[PK_COMMUNITY_TEXT])
 {
-	uint8_t input[INPUT_MAX], digest[SHA1_DIGEST_LENGTH];
-	SHA1_CTX sha1;
+	uint8_t block[SHA1_BLOCK_LENGTH] = { 0 }, digest[SHA1_DIGEST_LENGTH];
+	size_t len = serialize(block, key, seed);
 
-	SHA1Init(&sha1);
-	SHA1Update(&sha1, input, serialize(input, key, seed));
-	SHA1Final(digest, &sha1);
+	digest_block(block, len, digest);
 	memcpy(out, "1:", 2);
 	base64(digest, sizeof(digest), out + 2);
 }

@@ -79,6 +79,9 @@ const struct pk_detector pk_detectors[PK_DETECTORS] = {
 	{
 		.name = "portscan",
 		.match = match_portscan,
+		.where = "((flags == S or flags == SR) and bpp <= 500) or "
+			 "(flags == S and bpp <= 1000) or "
+			 "(proto udp and bpp <= 224), but not dst port 8443",
 		.window = { .span_ns = 60 * SEC_NS, .threshold = 100 },
 		.mute_ns = MUTE_NS,
 		.hold_sec = HOLD_SEC,
@@ -88,6 +91,7 @@ const struct pk_detector pk_detectors[PK_DETECTORS] = {
 	{
 		.name = "spam",
 		.match = match_spam,
+		.where = "dst port in {25 465 587 993}",
 		.window = { .span_ns = 60 * SEC_NS, .threshold = 20 },
 		.mute_ns = MUTE_NS,
 		.hold_sec = HOLD_SEC,
@@ -97,6 +101,8 @@ const struct pk_detector pk_detectors[PK_DETECTORS] = {
 	{
 		.name = "winscan",
 		.match = match_winscan,
+		.where = "dst port in {135 137 139 445 1433 3389} and "
+			 "(flags == S or flags == SR) and bpp <= 512",
 		.window = { .span_ns = 0, .threshold = 0 },
 		.mute_ns = MUTE_NS,
 		.hold_sec = HOLD_SEC,

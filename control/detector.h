@@ -22,6 +22,7 @@
 struct pk_detector {
 	const char *name; /* the threat's type: [a-z0-9-] */
 	int (*match)(const struct pk_flow *flow);
+	const char *where; /* what match() does, for people; NULL: not said */
 	struct pk_window_rule window;
 	uint64_t mute_ns;
 	uint32_t hold_sec;

@@ -50,6 +50,58 @@ static void add_flow(struct pk_json_out *j, const struct pk_threat_flow *f)
 	pk_json_out_close(j, '}');
 }
 
+static void add_piece(struct pk_json_out *j, const struct pk_threat_piece *p)
+{
+	int flow = p->record == PK_RECORD_FLOW;
+	char proto[PK_TEXT_PROTO];
+
+	pk_text_proto(p->key.proto, proto);
+	pk_json_out_open(j, NULL, '{');
+	pk_json_out_plain(j, "record", flow ? "flow" : "hit");
+	pk_json_out_time(j, "time", p->at_ns);
+	pk_json_out_addr(j, "src_ip", &p->key.src);
+	pk_json_out_number(j, "src_port", p->key.sport);
+	pk_json_out_addr(j, "dst_ip", &p->key.dst);
+	pk_json_out_number(j, "dst_port", p->key.dport);
+	pk_json_out_plain(j, "proto", proto);
+	pk_encode_flags(j, "tcp_flags", p->key.proto, p->tcp_flags);
+	if (flow) {
+		pk_json_out_number(j, "packets", p->packets);
+		pk_json_out_number(j, "bytes", p->bytes);
+	}
+	pk_json_out_close(j, '}');
+}
+
+static void add_targets(struct pk_json_out *j,
+			const struct pk_threat_targets *t)
+{
+	struct pk_threat_target top[PK_THREAT_TARGETS_TOLD];
+	uint64_t more;
+	uint32_t n = pk_threat_targets_top(t, top, &more);
+
+	pk_json_out_open(j, "targets", '[');
+	for (uint32_t i = 0; i < n; i++) {
+		pk_json_out_open(j, NULL, '{');
+		pk_json_out_addr(j, "addr", &top[i].addr);
+		pk_json_out_number(j, "count", top[i].count);
+		if (top[i].error)
+			pk_json_out_number(j, "error", top[i].error);
+		pk_json_out_close(j, '}');
+	}
+	pk_json_out_close(j, ']');
+	pk_json_out_number(j, "targets_more", more);
+}
+
+static void add_evidence(struct pk_json_out *j,
+			 const struct pk_threat_evidence *e)
+{
+	pk_json_out_open(j, "evidence", '[');
+	for (uint32_t i = 0; i < e->pieces; i++)
+		add_piece(j, &e->piece[i]);
+	pk_json_out_close(j, ']');
+	add_targets(j, &e->targets);
+}
+
 static void add_window(struct pk_json_out *j, const struct pk_window_summary *s)
 {
 	pk_json_out_number(j, "hosts", s->hosts);
@@ -148,6 +200,8 @@ int pk_encode_threat(const struct pk_threat *t, char *out, size_t size)
 	if (t->indicator)
 		add_indicator(&j, t);
 	add_flow(&j, &t->flow);
+	if (t->evidence)
+		add_evidence(&j, t->evidence);
 	pk_json_out_raw(&j, "coverage", "1.0");
 	pk_json_out_number(&j, "sampling", t->sampling);
 	return pk_json_out_end(&j);

@@ -5,7 +5,8 @@
  * One JSON object, no line break, keys always in the same order. Text that an
  * outsider controls comes out as valid UTF-8; bytes that are not, DEL, and
  * the control and direction characters of Unicode are written as \xNN, which
- * JSON writes as \\xNN. Addresses follow RFC 5952, IPv4 as a dotted quad;
+ * JSON writes as \\xNN, and so that it can be undone (control/text.h). Too long
+ * a text is cut and ends in U+2026 and its length. Addresses follow RFC 5952, IPv4 as a dotted quad;
  * times RFC 3339 in UTC, cut to microseconds. 64-bit identities (epoch, id)
  * are hexadecimal text, because JSON numbers lose bits in some readers.
  *
@@ -22,7 +23,7 @@
 #include "control/threat.h"
 #include "dataplane/record.h"
 
-enum { PK_ENCODE_MAX = 16384 }; /* holds every threat and record */
+enum { PK_ENCODE_MAX = 32768 }; /* holds every threat and record */
 
 /* The threat object. `indicator` is there for indicators only. */
 int pk_encode_threat(const struct pk_threat *threat, char *out, size_t size);

@@ -34,10 +34,23 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *l,
 
 static void put_text(struct line *l, const char *before, const char *text)
 {
-	char clean[LINE_TEXT];
+	char clean[LINE_TEXT + 1], step[PK_TEXT_STEP];
+	const char *at = text;
+	size_t n = 0;
 
-	pk_text_clean(text, clean, sizeof(clean));
-	put(l, "%s%s", before, clean);
+	put(l, "%s", before);
+	while (*at) {
+		size_t len = pk_text_step(&at, step);
+
+		if (n + len > LINE_TEXT) {
+			put(l, "%.*s\xe2\x80\xa6(%zu bytes)", (int)n, clean,
+			    strlen(text));
+			return;
+		}
+		memcpy(clean + n, step, len);
+		n += len;
+	}
+	put(l, "%.*s", (int)n, clean);
 }
 
 static void put_addr(struct line *l, const char *before,

@@ -9,10 +9,27 @@
 
 enum { DIGITS_MAX = 20 };
 
+/* Most texts are shorter than a call of memcpy() takes. */
+static inline void copy(char *to, const char *from, size_t len)
+{
+	if (len > 16) {
+		memcpy(to, from, len);
+	} else if (len >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else {
+		while (len--)
+			to[len] = from[len];
+	}
+}
+
 static void put_bytes(struct pk_json_out *j, const char *bytes, size_t len)
 {
 	if (j->len + len < j->size)
-		memcpy(j->out + j->len, bytes, len);
+		copy(j->out + j->len, bytes, len);
 	j->len += len;
 }
 
@@ -26,14 +43,22 @@ static void put(struct pk_json_out *j, char c)
 /* What stands in front of a value. */
 static void lead(struct pk_json_out *j, const char *key)
 {
+	size_t n = key ? strlen(key) : 0;
+	size_t all = (j->comma ? 1 : 0) + (key ? n + 3 : 0);
+	char *to = j->out + j->len;
+
+	j->len += all;
+	if (j->len >= j->size)
+		return;
 	if (j->comma)
-		put(j, ',');
+		*to++ = ',';
 	j->comma = 1;
 	if (!key)
 		return;
-	put(j, '"');
-	put_bytes(j, key, strlen(key));
-	put_bytes(j, "\":", 2);
+	*to++ = '"';
+	copy(to, key, n);
+	to[n] = '"';
+	to[n + 1] = ':';
 }
 
 void pk_json_out_begin(struct pk_json_out *j, char *out, size_t size)
@@ -72,10 +97,17 @@ void pk_json_out_raw(struct pk_json_out *j, const char *key, const char *json)
 
 void pk_json_out_plain(struct pk_json_out *j, const char *key, const char *text)
 {
+	size_t n = strlen(text);
+	char *to;
+
 	lead(j, key);
-	put(j, '"');
-	put_bytes(j, text, strlen(text));
-	put(j, '"');
+	to = j->out + j->len;
+	j->len += n + 2;
+	if (j->len >= j->size)
+		return;
+	*to++ = '"';
+	copy(to, text, n);
+	to[n] = '"';
 }
 
 /* The decimal digits of @n, at the end of @text: where they begin. */
@@ -166,6 +198,23 @@ void pk_json_out_text(struct pk_json_out *j, const char *key, const char *text)
 		}
 		put_clean(j, clean, len);
 		room -= len;
+	}
+	put(j, '"');
+}
+
+void pk_json_out_again(struct pk_json_out *j, const char *key, const char *text)
+{
+	char clean[PK_TEXT_STEP];
+
+	lead(j, key);
+	put(j, '"');
+	while (*text) {
+		size_t n = pk_text_plain(text);
+
+		put_bytes(j, text, n);
+		text += n;
+		if (*text)
+			put_clean(j, clean, pk_text_again(&text, clean));
 	}
 	put(j, '"');
 }

@@ -51,6 +51,9 @@ void pk_json_out_close(struct pk_json_out *j, char bracket);
 void pk_json_out_plain(struct pk_json_out *j, const char *key,
 		       const char *text);
 void pk_json_out_text(struct pk_json_out *j, const char *key, const char *text);
+/* As pk_json_out_text(), of text that was cleaned, and cut, before. */
+void pk_json_out_again(struct pk_json_out *j, const char *key,
+		       const char *text);
 void pk_json_out_number(struct pk_json_out *j, const char *key, uint64_t n);
 void pk_json_out_hex(struct pk_json_out *j, const char *key, uint64_t n);
 void pk_json_out_time(struct pk_json_out *j, const char *key, uint64_t ns);

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/metrics/latency.h"
+
 enum { READ_BURST = 256, WAITING_FIRST = 1024 };
 
 /* The order of two records, and the copy that waits. */
 struct waiting {
 	uint64_t seen_ns;
+	uint64_t read_ns; /* the turn that took it out of its ring */
 	uint64_t frame;
 	uint64_t seq;
 	uint16_t rank; /* FLOW 0, HIT 1 + role */
@@ -26,6 +29,7 @@ struct source {
 
 struct pk_merge {
 	enum pk_merge_mode mode;
+	struct pk_latency *latency; /* or NULL */
 	struct source source[PK_MERGE_SOURCES];
 	int sources;		       /* those in use are below */
 	struct pk_merge_counters gone; /* of deleted sources */
@@ -63,6 +67,11 @@ void pk_merge_free(struct pk_merge *m)
 	free(m->heap);
 	free(m->out);
 	free(m);
+}
+
+void pk_merge_measure(struct pk_merge *m, struct pk_latency *l)
+{
+	m->latency = l;
 }
 
 int pk_merge_add(struct pk_merge *m, struct pk_ring *ring)
@@ -190,11 +199,17 @@ static uint16_t rank(const struct pk_record *r)
 	return (uint16_t)(1 + ((const struct pk_hit *)r)->role);
 }
 
+static enum pk_latency_record record_of(const struct waiting *w)
+{
+	return w->rank ? PK_LATENCY_HIT : PK_LATENCY_FLOW;
+}
+
 static void keep(struct pk_merge *m, struct source *s, uint64_t now_ns)
 {
 	const struct pk_record *r = (const struct pk_record *)m->entry;
 	struct waiting w = {
 		.seen_ns = r->seen_ns,
+		.read_ns = now_ns,
 		.frame = r->frame,
 		.seq = r->seq,
 		.rank = rank(r),
@@ -213,6 +228,9 @@ static void keep(struct pk_merge *m, struct source *s, uint64_t now_ns)
 	}
 	if (push(m, &w))
 		goto lost;
+	if (m->latency && now_ns != PK_MERGE_END_OF_TIME)
+		pk_latency_add(m->latency, PK_LATENCY_READ, record_of(&w),
+			       w.seen_ns, now_ns);
 	s->shown.counters.waiting++;
 	return;
 lost:
@@ -329,6 +347,9 @@ int pk_merge_next(struct pk_merge *m, uint64_t now_ns,
 		return 0;
 	settled = is_settled(m);
 	top = pop(m);
+	if (m->latency && now_ns != PK_MERGE_END_OF_TIME)
+		pk_latency_add(m->latency, PK_LATENCY_HELD, record_of(&top),
+			       top.read_ns, now_ns);
 	c = counters_of(m, top.source);
 	c->forced += !settled && m->mode == PK_MERGE_REPLAY;
 	c->waiting--;

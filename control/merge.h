@@ -47,6 +47,9 @@ enum {
 	PK_MERGE_AHEAD_NS = 1000000000, /* 1 s */
 };
 
+/* As a time, for all that waits; it is not measured. With room for sums. */
+#define PK_MERGE_END_OF_TIME (UINT64_MAX / 2)
+
 enum pk_merge_mode { PK_MERGE_LIVE, PK_MERGE_REPLAY };
 
 /* read = released + marks + bad + no_memory + waiting */
@@ -75,10 +78,17 @@ struct pk_merge_source {
 };
 
 struct pk_merge;
+struct pk_latency;
 
 /* 0 or -ENOMEM. */
 int pk_merge_new(struct pk_merge **out, enum pk_merge_mode mode);
 void pk_merge_free(struct pk_merge *m); /* NULL is a no-op; rings stay */
+
+/*
+ * Tell @l, which outlives @m, how long records took to be read, and how long
+ * they were held (stages READ and HELD); live mode.
+ */
+void pk_merge_measure(struct pk_merge *m, struct pk_latency *l);
 
 /*
  * Read @ring too, as its consumer. The source's number in [0,

@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 
+#include "control/checkpoint/checkpoint.h"
 #include "control/detector.h"
 #include "control/threat.h"
 #include "control/window.h"
@@ -73,6 +74,12 @@ void pk_pipeline_tick(struct pk_pipeline *p, uint64_t now_ns);
 /* The last record was given: close all threats. */
 void pk_pipeline_finish(struct pk_pipeline *p);
 
+/* The rules that suppress threats have changed: close those they match. */
+void pk_pipeline_suppress(struct pk_pipeline *p);
+
+/* For control/threat_pass.h. */
+struct pk_threats *pk_pipeline_threats(struct pk_pipeline *p);
+
 /* Show each open threat, in order of opening. */
 void pk_pipeline_each(const struct pk_pipeline *p, pk_threat_sink_fn *show,
 		      void *arg);
@@ -80,6 +87,23 @@ void pk_pipeline_each(const struct pk_pipeline *p, pk_threat_sink_fn *show,
 /* The detectors in use, by index of matched[]; their number. */
 uint32_t pk_pipeline_detectors(const struct pk_pipeline *p,
 			       const struct pk_detector **out);
+
+/*
+ * Its state over a restart: what to save and to load, in this order, in a
+ * checkpoint. Nothing that is loaded is taken to be of later than @now_ns
+ * (UINT64_MAX: time is that of the records alone). Loaded before the first
+ * record, it goes on as if it had not ended; of detectors that are no more the
+ * windows are dropped, and their threats end when they are due.
+ */
+enum { PK_PIPELINE_PARTS = 3 };
+void pk_pipeline_parts(struct pk_pipeline *p, uint64_t now_ns,
+		       struct pk_checkpoint_part out[PK_PIPELINE_PARTS]);
+
+/* A message told since that was saved; as pk_threats_told(). */
+int pk_pipeline_told(struct pk_pipeline *p, const char *text, size_t len);
+
+/* Behind the last of them, or of the parts: as pk_threats_caught_up(). */
+void pk_pipeline_caught_up(struct pk_pipeline *p);
 
 void pk_pipeline_stats(const struct pk_pipeline *p,
 		       struct pk_pipeline_stats *out);

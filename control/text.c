@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ void pk_text_proto(uint8_t proto, char out[PK_TEXT_PROTO])
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		if (known[i].number != proto)
 			continue;
-		snprintf(out, PK_TEXT_PROTO, "%s", known[i].keyword);
+		strcpy(out, known[i].keyword);
 		return;
 	}
 	snprintf(out, PK_TEXT_PROTO, "%u", proto);
@@ -169,7 +170,9 @@ static int is_harmless(uint32_t c)
 	       c != 0xfeff && (c < 0xfff0 || c > 0xffff || c == 0xfffd) &&
 	       (c < 0xfdd0 || c > 0xfdef) && (c & 0xfffe) != 0xfffe &&
 	       (c < 0xe0000 || c > 0xe0fff) && c != 0x34f && c != 0x180e &&
-	       c != 0x3164 && c != 0x2800 && (c < 0xfe00 || c > 0xfe0f);
+	       c != 0x3164 && c != 0x2800 && (c < 0xfe00 || c > 0xfe0f) &&
+	       c != 0x115f && c != 0x1160 && c != 0xffa0 && c != 0x17b4 &&
+	       c != 0x17b5;
 }
 
 /* \xNN for each of @len bytes. */
@@ -186,7 +189,13 @@ static size_t escape(const unsigned char *p, unsigned len, char *out)
 	return 4 * len;
 }
 
-size_t pk_text_step(const char **in, char out[PK_TEXT_STEP])
+/* A backslash that would be read as the first of an escape. */
+static int is_doubtful(const unsigned char *p)
+{
+	return p[0] == '\\' && p[1] == 'x' && isxdigit(p[2]) && isxdigit(p[3]);
+}
+
+size_t pk_text_again(const char **in, char out[PK_TEXT_STEP])
 {
 	const unsigned char *p = (const unsigned char *)*in;
 	uint32_t c = 0;
@@ -197,6 +206,16 @@ size_t pk_text_step(const char **in, char out[PK_TEXT_STEP])
 		return escape(p, len ? len : 1, out);
 	memcpy(out, p, len);
 	return len;
+}
+
+size_t pk_text_step(const char **in, char out[PK_TEXT_STEP])
+{
+	const unsigned char *p = (const unsigned char *)*in;
+
+	if (!is_doubtful(p))
+		return pk_text_again(in, out);
+	++*in;
+	return escape(p, 1, out);
 }
 
 size_t pk_text_plain(const char *in)

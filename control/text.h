@@ -39,8 +39,10 @@ const char *pk_text_embedded(uint8_t kind);
 /*
  * Copy @in as valid, printable UTF-8. Bytes of control characters, of
  * characters that turn or hide text, and of anything that is not UTF-8
- * (RFC 3629) become \xNN. Cut at @size (at least 1, NUL included) between
- * characters. Returns the length.
+ * (RFC 3629) become \xNN, and so does a backslash in front of what would be
+ * read as such: each \xNN of the result, from left to right, is one byte of
+ * @in, and all else is as it was. Cut at @size (at least 1, NUL included)
+ * between characters. Returns the length.
  */
 size_t pk_text_clean(const char *in, char *out, size_t size);
 
@@ -51,5 +53,7 @@ size_t pk_text_clean(const char *in, char *out, size_t size);
 size_t pk_text_plain(const char *in);
 /* What becomes of the next character of *@in, which is moved on: its length. */
 size_t pk_text_step(const char **in, char out[PK_TEXT_STEP]);
+/* The same of text that was cleaned before: it stays as it is. */
+size_t pk_text_again(const char **in, char out[PK_TEXT_STEP]);
 
 #endif /* PK_CONTROL_TEXT_H */

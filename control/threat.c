@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/threat.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "bpf/outer.h"
-#include "control/threat_table.h"
-#include "ioc/indicator.h"
-#include "ioc/name.h"
+#include "control/threat_inside.h"
+#include "control/threat_text.h"
 
-enum { SENSOR_MAX = 255, TYPE_MAX = 63, CAPACITY_MAX = 1 << 24, DNS = 53 };
-#define INDICATOR "indicator"
-
-struct pk_threats {
-	struct pk_threats_conf conf;
-	struct pk_threat_table *table;
-	uint64_t now_ns;
-	uint64_t seq;
-	struct pk_threat_counters counters;
-};
+enum { CAPACITY_MAX = 1 << 24, DNS = 53, ENDED = 1 << 16 };
+#define INDICATOR PK_THREAT_INDICATOR
 
 /* Everything that is known when a threat opens. */
 struct opening {
 	struct pk_threat_key key;
-	const struct pk_record *record; /* the evidence */
+	const char *type;
+	const struct pk_threat_indicator *indicator; /* NULL: a detector's */
+	const struct pk_record *record;		     /* the evidence */
 	const struct pk_flow_key *flow;
 	union pk_addr target;
 	uint64_t first_ns;
@@ -39,8 +31,8 @@ int pk_threats_new(struct pk_threats **out, const struct pk_threats_conf *conf)
 {
 	struct pk_threats *t;
 
-	if (!conf->sensor || strlen(conf->sensor) > SENSOR_MAX || !conf->sink ||
-	    conf->capacity > CAPACITY_MAX)
+	if (!conf->sensor || strlen(conf->sensor) > PK_THREAT_SENSOR_MAX ||
+	    !conf->sink || conf->capacity > CAPACITY_MAX)
 		return -EINVAL;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -53,7 +45,9 @@ int pk_threats_new(struct pk_threats **out, const struct pk_threats_conf *conf)
 		t->conf.hold_sec = PK_THREAT_HOLD_SEC;
 	if (!t->conf.capacity)
 		t->conf.capacity = PK_THREAT_CAPACITY;
-	if (pk_threat_table_new(&t->table, t->conf.capacity, conf->seed)) {
+	t->ended = calloc(ENDED, sizeof(*t->ended));
+	if (!t->ended ||
+	    pk_threat_table_new(&t->table, t->conf.capacity, conf->seed)) {
 		pk_threats_free(t);
 		return -ENOMEM;
 	}
@@ -66,6 +60,7 @@ void pk_threats_free(struct pk_threats *t)
 	if (!t)
 		return;
 	pk_threat_table_free(t->table);
+	free(t->ended);
 	free(t);
 }
 
@@ -100,6 +95,29 @@ static void close_one(struct pk_threats *t, struct pk_threat_entry *e,
 	(*reason)++;
 }
 
+/*
+ * When a threat may begin so that its id is not that of one which ended before
+ * its evidence was old: of the key, or, which only makes it later, of another
+ * of the same hash. No seed: it shows.
+ */
+static uint64_t *ended(struct pk_threats *t, const struct pk_threat_key *key)
+{
+	struct pk_threat_key k = *key;
+
+	k.slot = 0; /* a name's is not in its id */
+	k.past = 0;
+	return &t->ended[XXH3_64bits(&k, sizeof(k)) % ENDED];
+}
+
+void pk_threats_cut_off(struct pk_threats *t, struct pk_threat_entry *e,
+			__u64 *reason)
+{
+	uint64_t *at = ended(t, &e->key);
+
+	*at = later(*at, later(t->now_ns, plus(e->shown.first_ns, 1)));
+	close_one(t, e, reason);
+}
+
 void pk_threats_advance(struct pk_threats *t, uint64_t now_ns)
 {
 	struct pk_threat_entry *e;
@@ -119,14 +137,22 @@ void pk_threats_close_all(struct pk_threats *t)
 		close_one(t, e, &t->counters.closed_end);
 }
 
-/* Evidence that counts was seen at @at_ns, in a record of @record_ns. */
+/* @record counts as evidence of what was at @at_ns. */
 static void fold(struct pk_threats *t, struct pk_threat_entry *e,
-		 uint64_t at_ns)
+		 const struct pk_record *record, uint64_t at_ns)
 {
 	t->counters.folded++;
+	pk_threat_evidence_add(&e->evidence, record);
 	e->shown.last_ns = later(e->shown.last_ns, at_ns);
 	e->due_ns = later(e->due_ns, plus(at_ns, e->quiet_ns));
 	pk_threat_table_touch(t->table, e);
+}
+
+/* @n more of what the threat counts went to @target. */
+static void aim(struct pk_threat_entry *e, const union pk_addr *target,
+		uint64_t n)
+{
+	pk_threat_targets_add(&e->evidence.targets, target, n);
 }
 
 static int may_update(const struct pk_threats *t,
@@ -142,50 +168,43 @@ static void update(struct pk_threats *t, struct pk_threat_entry *e)
 	tell(t, e, PK_THREAT_UPDATE);
 }
 
-static size_t append(uint8_t *to, size_t at, const void *from, size_t len)
+static int is_suppressed(struct pk_threats *t,
+			 const struct pk_threat_subject *s)
 {
-	memcpy(to + at, from, len);
-	return at + len;
+	return t->conf.suppressed &&
+	       t->conf.suppressed(t->conf.suppressed_arg, s);
 }
 
-/*
- * The same finding has the same id wherever and whenever it is computed: only
- * what the finding is goes in, no slot and no seed.
- */
-static void set_id(struct pk_threat *s, const struct pk_threat_key *key)
+static int may_open(struct pk_threats *t, const struct opening *o)
 {
-	uint8_t bytes[SENSOR_MAX + 1 + TYPE_MAX + 1 + 32 + PK_THREAT_VALUE + 8];
-	const uint8_t outer[2] = { 'o', key->depth };
-	uint64_t first = htole64(s->first_ns);
-	XXH128_hash_t hash;
-	size_t n = 0;
+	const struct pk_threat_subject subject = {
+		.type = o->type,
+		.offender = &o->key.addr,
+		.target = &o->target,
+		.indicator = o->indicator,
+		.at_ns = o->last_ns,
+	};
 
-	n = append(bytes, n, s->sensor, strlen(s->sensor) + 1);
-	n = append(bytes, n, s->type, strnlen(s->type, TYPE_MAX));
-	bytes[n++] = 0;
-	n = append(bytes, n, &key->observer, sizeof(key->observer));
-	n = append(bytes, n, &key->addr, sizeof(key->addr));
-	if (key->kind == PK_THREAT_OUTER)
-		n = append(bytes, n, outer, sizeof(outer));
-	if (key->kind == PK_THREAT_NAME)
-		n = append(bytes, n, s->indicator->value,
-			   strlen(s->indicator->value) + 1);
-	n = append(bytes, n, &first, sizeof(first));
-	hash = XXH3_128bits(bytes, n);
-	s->id[0] = hash.high64;
-	s->id[1] = hash.low64;
+	if (!is_suppressed(t, &subject))
+		return 1;
+	t->counters.suppressed++;
+	return 0;
 }
 
-/* Make room and the entry; NULL when memory is short. */
+/* Make room and the entry; NULL when it may not be, or memory is short. */
 static struct pk_threat_entry *begin(struct pk_threats *t,
 				     const struct opening *o)
 {
-	struct pk_threat_entry *e = pk_threat_table_full(t->table);
+	struct pk_threat_entry *e;
+	uint64_t first, last;
 
-	if (e)
-		close_one(t, e, &t->counters.closed_early);
-	e = pk_threat_table_add(t->table, &o->key,
-				plus(o->last_ns, o->quiet_ns));
+	if (!may_open(t, o))
+		return NULL;
+	while ((e = pk_threat_table_full(t->table)))
+		pk_threats_cut_off(t, e, &t->counters.closed_early);
+	first = later(o->first_ns, *ended(t, &o->key));
+	last = later(o->last_ns, first);
+	e = pk_threat_table_add(t->table, &o->key, plus(last, o->quiet_ns));
 	if (!e) {
 		t->counters.no_memory++;
 		return NULL;
@@ -193,10 +212,11 @@ static struct pk_threat_entry *begin(struct pk_threats *t,
 	e->quiet_ns = o->quiet_ns;
 	e->mute_ns = o->mute_ns;
 	e->told_ns = t->now_ns;
+	e->shown.type = o->type;
 	e->shown.sensor = t->conf.sensor;
 	e->shown.epoch = t->conf.epoch;
-	e->shown.first_ns = o->first_ns;
-	e->shown.last_ns = o->last_ns;
+	e->shown.first_ns = first;
+	e->shown.last_ns = last;
 	e->shown.count = 1;
 	e->shown.observer = o->key.observer;
 	e->shown.offender = o->key.addr;
@@ -204,69 +224,26 @@ static struct pk_threat_entry *begin(struct pk_threats *t,
 	e->shown.sampling = o->record->sampling;
 	e->shown.plane = o->record->plane;
 	e->shown.flow.key = *o->flow;
+	e->shown.evidence = &e->evidence;
+	pk_threat_evidence_add(&e->evidence, o->record);
 	return e;
 }
 
 static void finish(struct pk_threats *t, struct pk_threat_entry *e)
 {
-	set_id(&e->shown, &e->key);
+	pk_threat_set_id(&e->shown, &e->key);
+	pk_threat_table_forget_ids(t->table);
 	t->counters.opened++;
 	tell(t, e, PK_THREAT_OPEN);
 }
 
 /* ---- indicators ---- */
 
-static void set_text(char *to, size_t size, const char *from)
-{
-	size_t n = strlen(from);
-
-	n = n < size ? n : size - 1;
-	memcpy(to, from, n);
-	to[n] = 0;
-}
-
-static int is_ip4(const union pk_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return memcmp(a, mapped, sizeof(mapped)) == 0;
-}
-
-static void describe_addr(struct pk_threat_indicator *ind,
-			  const union pk_addr *addr)
-{
-	const char *type = is_ip4(addr) ? "ipv4-addr" : "ipv6-addr";
-
-	set_text(ind->type, sizeof(ind->type), type);
-	pk_addr_print(addr, ind->value);
-}
-
-static void describe_name(struct pk_threat_indicator *ind, const uint8_t *wire)
-{
-	char text[PK_NAME_TEXT_MAX] = "";
-
-	if (*wire)
-		pk_name_print(wire, text);
-	set_text(ind->type, sizeof(ind->type), "domain-name");
-	set_text(ind->value, sizeof(ind->value), text);
-}
-
-/* Keep @ind no longer than it is. */
 static int attach(struct pk_threats *t, struct pk_threat_entry *e,
 		  const struct pk_threat_indicator *ind)
 {
-	size_t n = offsetof(struct pk_threat_indicator, value) +
-		   strnlen(ind->value, PK_THREAT_VALUE - 1) + 1;
-	char *copy = malloc(n);
-
-	if (!copy)
+	if (pk_threats_keep(e, ind))
 		return -ENOMEM;
-	memcpy(copy, ind, n);
-	copy[n - 1] = 0;
-	e->shown.indicator = (struct pk_threat_indicator *)(void *)copy;
-	e->shown.type = INDICATOR;
-	e->shown.severity =
-		*ind->severity ? e->shown.indicator->severity : "high";
 	e->shown.confidence = ind->confidence;
 	e->shown.hold_sec = t->conf.hold_sec;
 	return 0;
@@ -314,9 +291,9 @@ static int resolve(struct pk_threats *t, struct pk_threat_indicator *ind,
 		t->counters.unresolved++;
 	memset(ind, 0, sizeof(*ind));
 	if (seen->addr)
-		describe_addr(ind, seen->addr);
+		pk_threat_say_addr(ind, seen->addr);
 	else
-		describe_name(ind, seen->name);
+		pk_threat_say_name(ind, seen->name);
 	return 0;
 }
 
@@ -363,6 +340,7 @@ static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
 	int source = hit->role == PK_ROLE_SOURCE;
 	struct opening o = {
 		.key = *key,
+		.type = INDICATOR,
 		.record = &hit->head,
 		.flow = flow,
 		.target = source ? flow->dst : flow->src,
@@ -383,10 +361,12 @@ static void open_addr_hit(struct pk_threats *t, const struct pk_hit *hit,
 
 	if (resolve(t, &ind, &seen))
 		return;
+	o.indicator = &ind;
 	e = begin(t, &o);
 	if (!e)
 		return;
 	set_packet(&e->shown, hit);
+	aim(e, &o.target, 1);
 	open_indicator(t, e, &ind);
 }
 
@@ -397,9 +377,10 @@ static uint64_t period_of(uint64_t ns)
 
 /* One more message of what is counted by its hits. */
 static void count_hit(struct pk_threats *t, struct pk_threat_entry *e,
-		      const struct pk_hit *hit)
+		      const struct pk_hit *hit, const union pk_addr *target)
 {
-	fold(t, e, hit->head.seen_ns);
+	fold(t, e, &hit->head, hit->head.seen_ns);
+	aim(e, target, 1);
 	e->shown.count++;
 	if (may_update(t, e))
 		update(t, e);
@@ -407,6 +388,7 @@ static void count_hit(struct pk_threats *t, struct pk_threat_entry *e,
 
 static void addr_hit(struct pk_threats *t, const struct pk_hit *hit)
 {
+	const struct pk_flow_key *flow = &hit->packet.key;
 	struct pk_threat_key key = addr_hit_key(hit);
 	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
 	uint64_t at = hit->head.seen_ns;
@@ -417,33 +399,14 @@ static void addr_hit(struct pk_threats *t, const struct pk_hit *hit)
 	}
 	if (key.kind == PK_THREAT_OUTER &&
 	    period_of(at) > period_of(e->shown.last_ns)) {
-		count_hit(t, e, hit);
+		count_hit(t, e, hit,
+			  hit->role == PK_ROLE_SOURCE ? &flow->dst
+						      : &flow->src);
 		return;
 	}
 	t->counters.redundant++;
 	if (key.kind != PK_THREAT_OUTER)
 		e->due_ns = later(e->due_ns, plus(at, e->quiet_ns));
-}
-
-/* The name that was seen, checked; "" when it is none. */
-static void name_wire(const struct pk_hit *hit, uint8_t wire[PK_NAME_MAX + 1])
-{
-	memset(wire, 0, PK_NAME_MAX + 1);
-	if (hit->text_len > PK_NAME_MAX)
-		return;
-	memcpy(wire, hit->text, hit->text_len);
-	if (!pk_name_length(wire, hit->text_len))
-		*wire = 0;
-}
-
-static char *name_text(const uint8_t *wire)
-{
-	char text[PK_NAME_TEXT_MAX];
-
-	if (!*wire)
-		return NULL;
-	pk_name_print(wire, text);
-	return strdup(text);
 }
 
 static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
@@ -452,6 +415,7 @@ static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
 {
 	struct opening o = {
 		.key = *key,
+		.type = INDICATOR,
 		.record = &hit->head,
 		.flow = &hit->packet.key,
 		.target = *server,
@@ -469,14 +433,21 @@ static void open_name_hit(struct pk_threats *t, const struct pk_hit *hit,
 	struct pk_threat_indicator ind;
 	struct pk_threat_entry *e;
 
-	name_wire(hit, wire);
+	pk_threat_wire(hit, wire);
 	if (resolve(t, &ind, &seen))
 		return;
+	e = pk_threats_adopt(t, key, ind.value);
+	if (e) {
+		count_hit(t, e, hit, server);
+		return;
+	}
+	o.indicator = &ind;
 	e = begin(t, &o);
 	if (!e)
 		return;
 	set_packet(&e->shown, hit);
-	e->shown.name = name_text(wire);
+	aim(e, &o.target, 1);
+	e->shown.name = pk_threat_name(wire);
 	open_indicator(t, e, &ind);
 }
 
@@ -490,13 +461,13 @@ static void name_hit(struct pk_threats *t, const struct pk_hit *hit)
 		.slot = hit->slot,
 		.kind = PK_THREAT_NAME,
 	};
+	const union pk_addr *server = answer ? &flow->src : &flow->dst;
 	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
 
-	if (!e) {
-		open_name_hit(t, hit, &key, answer ? &flow->src : &flow->dst);
-		return;
-	}
-	count_hit(t, e, hit);
+	if (e)
+		count_hit(t, e, hit, server);
+	else
+		open_name_hit(t, hit, &key, server);
 }
 
 void pk_threats_hit(struct pk_threats *t, const struct pk_hit *hit)
@@ -515,6 +486,7 @@ static void open_addr_flow(struct pk_threats *t, const struct pk_flow *f,
 	int source = role == PK_ROLE_SOURCE;
 	struct opening o = {
 		.key = *key,
+		.type = INDICATOR,
 		.record = &f->head,
 		.flow = &f->key,
 		.target = source ? f->key.dst : f->key.src,
@@ -533,6 +505,7 @@ static void open_addr_flow(struct pk_threats *t, const struct pk_flow *f,
 
 	if (resolve(t, &ind, &seen))
 		return;
+	o.indicator = &ind;
 	e = begin(t, &o);
 	if (!e)
 		return;
@@ -540,14 +513,15 @@ static void open_addr_flow(struct pk_threats *t, const struct pk_flow *f,
 	e->shown.count = e->packets;
 	e->shown.role = (uint8_t)role;
 	e->shown.flow.tcp_flags = f->tcp_flags[0];
+	aim(e, &o.target, e->packets);
 	open_indicator(t, e, &ind);
 }
 
 static void addr_flow(struct pk_threats *t, const struct pk_flow *f, int role)
 {
-	const union pk_addr *addr =
-		role == PK_ROLE_SOURCE ? &f->key.src : &f->key.dst;
-	struct pk_threat_key key = addr_key(&f->head, addr);
+	int source = role == PK_ROLE_SOURCE;
+	struct pk_threat_key key =
+		addr_key(&f->head, source ? &f->key.src : &f->key.dst);
 	struct pk_threat_entry *e = pk_threat_table_find(t->table, &key);
 
 	t->counters.evidence++;
@@ -555,7 +529,10 @@ static void addr_flow(struct pk_threats *t, const struct pk_flow *f, int role)
 		open_addr_flow(t, f, &key, role);
 		return;
 	}
-	fold(t, e, earlier(f->end_ns, f->head.seen_ns));
+	fold(t, e, &f->head, earlier(f->end_ns, f->head.seen_ns));
+	if (!e->packets) /* the hit that opened it counts no more */
+		memset(&e->evidence.targets, 0, sizeof(e->evidence.targets));
+	aim(e, source ? &f->key.dst : &f->key.src, f->listed[role]);
 	e->packets = plus(e->packets, f->listed[role]);
 	e->shown.count = e->packets;
 	if (may_update(t, e))
@@ -578,12 +555,18 @@ void pk_threats_flow(struct pk_threats *t, const struct pk_flow *flow)
 
 /* ---- detectors ---- */
 
+static void aim_piece(void *entry, const struct pk_window_evidence *it)
+{
+	aim(entry, &it->dst, 1);
+}
+
 static void open_match(struct pk_threats *t, const struct pk_threat_match *m,
 		       const struct pk_threat_key *key)
 {
 	const struct pk_detector *d = m->detector;
 	struct opening o = {
 		.key = *key,
+		.type = d->name,
 		.record = &m->flow->head,
 		.flow = &m->flow->key,
 		.target = m->flow->key.dst,
@@ -596,13 +579,13 @@ static void open_match(struct pk_threats *t, const struct pk_threat_match *m,
 
 	if (!e)
 		return;
-	e->shown.type = d->name;
 	e->shown.severity = d->severity;
 	e->shown.confidence = d->confidence;
 	e->shown.hold_sec = d->hold_sec;
 	e->shown.count = pk_window_count(m->entry);
 	e->shown.flow.tcp_flags = m->flow->tcp_flags[0];
 	pk_window_summarize(m->window, m->entry, &e->shown.details);
+	pk_window_each(m->entry, aim_piece, e);
 	finish(t, e);
 }
 
@@ -626,7 +609,8 @@ int pk_threats_match(struct pk_threats *t, const struct pk_threat_match *match)
 		open_match(t, match, &key);
 		return 1;
 	}
-	fold(t, e, f->head.seen_ns);
+	fold(t, e, &f->head, f->head.seen_ns);
+	aim(e, &f->key.dst, 1);
 	e->shown.count++;
 	if (may_update(t, e)) {
 		pk_window_summarize(match->window, match->entry,
@@ -638,27 +622,55 @@ int pk_threats_match(struct pk_threats *t, const struct pk_threat_match *match)
 
 static int by_order(const void *a, const void *b)
 {
-	const struct pk_threat_entry *const *x = a, *const *y = b;
+	struct pk_threat_entry *const *x = a, *const *y = b;
 
 	return ((*x)->order > (*y)->order) - ((*x)->order < (*y)->order);
+}
+
+/* All that are open, in order of opening; to free(3). NULL: there are none. */
+static struct pk_threat_entry **all_open(const struct pk_threats *t)
+{
+	uint32_t n = pk_threat_table_count(t->table);
+	struct pk_threat_entry **all = n ? malloc(n * sizeof(*all)) : NULL;
+
+	if (!all)
+		return NULL;
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = pk_threat_table_at(t->table, i);
+	qsort(all, n, sizeof(*all), by_order);
+	return all;
 }
 
 void pk_threats_each(const struct pk_threats *t, pk_threat_sink_fn *show,
 		     void *arg)
 {
 	uint32_t n = pk_threat_table_count(t->table);
-	const struct pk_threat_entry **all;
+	struct pk_threat_entry **all = all_open(t);
 
-	if (!n)
-		return;
-	all = malloc(n * sizeof(*all));
-	if (!all)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		all[i] = pk_threat_table_at(t->table, i);
-	qsort(all, n, sizeof(*all), by_order);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; all && i < n; i++)
 		show(arg, &all[i]->shown);
+	free(all);
+}
+
+void pk_threats_suppress(struct pk_threats *t)
+{
+	uint32_t n = pk_threat_table_count(t->table);
+	struct pk_threat_entry **all = all_open(t);
+
+	for (uint32_t i = 0; all && i < n; i++) {
+		const struct pk_threat *s = &all[i]->shown;
+		const struct pk_threat_subject subject = {
+			.type = s->type,
+			.offender = &s->offender,
+			.target = &s->target,
+			.indicator = s->indicator,
+			.at_ns = t->now_ns,
+		};
+
+		if (is_suppressed(t, &subject))
+			pk_threats_cut_off(t, all[i],
+					   &t->counters.closed_suppressed);
+	}
 	free(all);
 }
 

@@ -4,8 +4,9 @@
  *
  * A threat is told when it opens, then at most once per mute time while
  * evidence goes on (update), and once when it closes: after max(window, mute)
- * without evidence, at the end of a replay, at shutdown, or early when room is
- * needed. A flood is never a million messages; the counts are exact.
+ * without evidence, at the end of a replay, or early when room is needed; in a
+ * daemon it goes on over a restart (pk_threats_load()). A flood is never a
+ * million messages; the counts are exact.
  *
  *   kind       key                           offender      count
  *   detector   detector, observer, source    the source    matching flows
@@ -26,19 +27,33 @@
  * which is the same for every spread, and the rest change nothing. As long as no
  * threat is closed early, the output is the same for every spread.
  *
+ * A threat keeps the first records that counted, and how often each target was
+ * met, in the same unit as its count (control/threat_evidence.h). For an address
+ * that is the hit that opened it until the first FLOW came.
+ *
+ * What is suppressed opens no threat: each piece of evidence that would open
+ * one is shown to the rules (control/suppress.h) first. One that is open when a
+ * rule is made is closed.
+ *
  * Time is that of the records, and of pk_threats_advance(). A threat that is
  * due closes before anything later is told; several in order of their time.
  *
- * Memory: at most @capacity open threats, about 2.5 KiB each, made when they
+ * Memory: at most @capacity open threats, about 3.3 KiB each, made when they
  * open. When there is no room, the threat whose evidence is oldest is closed
  * early and counted. One thread.
+ *
+ * An id is that of one threat: one that opens after its key's was closed early,
+ * or by a rule, begins no sooner than that ended, whatever it is made of.
  */
 #ifndef PK_CONTROL_THREAT_H
 #define PK_CONTROL_THREAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "control/checkpoint/bytes.h"
 #include "control/detector.h"
+#include "control/threat_evidence.h"
 #include "control/window.h"
 #include "dataplane/record.h"
 
@@ -112,13 +127,25 @@ struct pk_threat {
 	struct pk_window_summary details;
 	const struct pk_threat_indicator *indicator; /* NULL for detectors */
 	const char *name; /* the DNS name seen, escaped as text; or NULL */
+	const struct pk_threat_evidence *evidence; /* NULL: none was kept */
+};
+
+/* What a rule may look at before a threat opens. */
+struct pk_threat_subject {
+	const char *type;
+	const union pk_addr *offender;
+	const union pk_addr *target;
+	const struct pk_threat_indicator *indicator; /* NULL for detectors */
+	uint64_t at_ns;
 };
 
 typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
 
 /*
- * evidence = opened + folded + redundant + watched + expired + no_memory
- * opened   = closed_quiet + closed_early + closed_end + open
+ * evidence = opened + folded + redundant + watched + expired + suppressed +
+ *            no_memory
+ * opened + revived = closed_quiet + closed_early + closed_end +
+ *            closed_suppressed + open
  * told     = opened + updates + closed_*
  */
 #define PK_THREAT_COUNTERS(_)                                             \
@@ -128,11 +155,14 @@ typedef void pk_threat_sink_fn(void *arg, const struct pk_threat *threat);
 	_(redundant, "of these, hits of an address whose threat is open") \
 	_(watched, "of these, of indicators that are only watched")       \
 	_(expired, "of these, of indicators that had ended")              \
+	_(suppressed, "of these, opened none because of a rule")          \
 	_(no_memory, "of these, lost for want of memory")                 \
+	_(revived, "threats that were open before the start")             \
 	_(updates, "updates told")                                        \
 	_(closed_quiet, "threats closed after time without evidence")     \
 	_(closed_early, "threats closed early for want of room")          \
 	_(closed_end, "threats closed at the end")                        \
+	_(closed_suppressed, "threats closed because of a new rule")      \
 	_(open, "threats open now")                                       \
 	_(told, "messages told")                                          \
 	_(unresolved, "hits whose indicator the store did not know")      \
@@ -170,6 +200,10 @@ struct pk_threats_conf {
 			 struct pk_threat_indicator *out);
 	void *arg;
 
+	/* Does a rule suppress it? May be NULL: none does. */
+	int (*suppressed)(void *arg, const struct pk_threat_subject *subject);
+	void *suppressed_arg;
+
 	pk_threat_sink_fn *sink; /* borrows the threat while it runs */
 	void *sink_arg;
 };
@@ -205,9 +239,56 @@ void pk_threats_advance(struct pk_threats *t, uint64_t now_ns);
 /* Close all, in order of their due time. */
 void pk_threats_close_all(struct pk_threats *t);
 
+/* The rules have changed: close what they suppress, in order of opening. */
+void pk_threats_suppress(struct pk_threats *t);
+
 /* Show each open threat as it is, in order of opening; tells nothing. */
 void pk_threats_each(const struct pk_threats *t, pk_threat_sink_fn *show,
 		     void *arg);
+
+/*
+ * Over a restart. A threat that was open goes on under its id: what is told of
+ * it next is an update or its end.
+ */
+struct pk_threats_past {
+	/* A threat of one that is no more stays until it is due. */
+	const struct pk_detector *detectors; /* as they are now */
+	uint32_t detector_count;
+	uint64_t now_ns; /* nothing saved is of later; UINT64_MAX in tests */
+};
+
+/*
+ * Put some of the open threats into @w (control/checkpoint/checkpoint.h). What
+ * is told while a pass goes on may be in it or not: see pk_threats_told().
+ */
+int pk_threats_save(struct pk_threats *t, struct pk_writer *w, uint64_t *at);
+
+/*
+ * Take what was saved, before any evidence, and be it more than there is room
+ * for: see pk_threats_caught_up(). Tells nothing; what is due is
+ * closed and told by the next pk_threats_advance(). 0, -EPROTO, -EBADMSG with
+ * nothing taken, or -ENOMEM.
+ */
+int pk_threats_load(struct pk_threats *t, struct pk_reader *r,
+		    const struct pk_threats_past *past);
+
+/*
+ * A message that was told in the earlier run, as control/encode.h writes it,
+ * behind pk_threats_load(): all that were told since the saving began, in
+ * order. What it says that is not known is taken from it: a threat that was
+ * opened, how far it is, that it was closed. Such a threat has no evidence but
+ * its targets, and of a detector the window as it was told. 0; -EBADMSG when it
+ * is no message of a threat; or -ENOMEM.
+ */
+int pk_threats_told(struct pk_threats *t, const char *text, size_t len,
+		    const struct pk_threats_past *past);
+
+/*
+ * All was taken. What does not fit is closed early, and told: the oldest when
+ * there are too many, one whose end is not known though another with its key
+ * opened since.
+ */
+void pk_threats_caught_up(struct pk_threats *t);
 
 void pk_threats_count(const struct pk_threats *t,
 		      struct pk_threat_counters *out);

@@ -11,7 +11,13 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { KEYS_MAX = 1 << 24, BUFFER_FIRST = 4, NONE = -1 };
+enum {
+	KEYS_MAX = 1 << 24,
+	BUFFER_FIRST = 4,
+	NONE = -1,
+	SLICE_BYTES = 64 << 10,
+	SLICE_KEYS = 1024,
+};
 
 struct pk_window_entry {
 	struct pk_window_key key;
@@ -22,6 +28,7 @@ struct pk_window_entry {
 	int32_t chain;
 	int32_t newer; /* in the list by last use */
 	int32_t older;
+	uint64_t used; /* grows along that list */
 };
 
 struct pk_window {
@@ -31,6 +38,7 @@ struct pk_window {
 	uint32_t capacity;
 	int32_t newest;
 	int32_t oldest;
+	uint64_t uses;
 	uint64_t seed;
 	struct pk_window_counters counters;
 };
@@ -114,6 +122,7 @@ static void list_push(struct pk_window *w, int32_t i)
 {
 	struct pk_window_entry *e = &w->entries[i];
 
+	e->used = ++w->uses;
 	e->newer = NONE;
 	e->older = w->newest;
 	if (w->newest != NONE)
@@ -319,7 +328,127 @@ void pk_window_summarize(const struct pk_window *w,
 	free(s.slot);
 }
 
+void pk_window_each(const struct pk_window_entry *entry,
+		    void (*show)(void *arg, const struct pk_window_evidence *),
+		    void *arg)
+{
+	for (uint32_t n = 0; n < entry->count; n++)
+		show(arg, &entry->buffer[place(entry, n)]);
+}
+
 const struct pk_window_counters *pk_window_counted(const struct pk_window *w)
 {
 	return &w->counters;
+}
+
+/* --- over a restart ----------------------------------------------------------- */
+
+static void put_entry(const struct pk_window_entry *e, struct pk_writer *out)
+{
+	pk_put_u8(out, 1);
+	pk_put_u64(out, e->used);
+	pk_put_bytes(out, &e->key.observer, sizeof(e->key.observer));
+	pk_put_bytes(out, &e->key.src, sizeof(e->key.src));
+	pk_put_u64(out, e->key.detector);
+	pk_put_u32(out, e->count);
+	for (uint32_t n = 0; n < e->count; n++) {
+		const struct pk_window_evidence *it = &e->buffer[place(e, n)];
+
+		pk_put_u64(out, it->seen_ns);
+		pk_put_bytes(out, &it->dst, sizeof(it->dst));
+		pk_put_u16(out, it->dport);
+	}
+}
+
+int pk_window_save(const struct pk_window *w, struct pk_writer *out,
+		   uint64_t *at)
+{
+	size_t begun = out->used;
+	uint64_t end = *at + SLICE_KEYS;
+
+	while (*at < w->counters.keys) {
+		if (*at == end || out->used - begun > SLICE_BYTES)
+			return 1;
+		put_entry(&w->entries[(*at)++], out);
+	}
+	pk_put_u8(out, 0);
+	return out->err;
+}
+
+/* A key in a checkpoint: where its pieces are. */
+struct kept {
+	uint64_t used;
+	struct pk_window_key key;
+	struct pk_reader pieces;
+	uint32_t count;
+};
+
+/* 1, or 0 behind the last one or a fault. */
+static int get_entry(struct pk_reader *r, struct kept *k)
+{
+	const size_t size =
+		sizeof(uint64_t) + sizeof(union pk_addr) + sizeof(uint16_t);
+
+	if (!pk_get_u8(r))
+		return 0;
+	k->used = pk_get_u64(r);
+	pk_get_bytes(r, &k->key.observer, sizeof(k->key.observer));
+	pk_get_bytes(r, &k->key.src, sizeof(k->key.src));
+	k->key.detector = pk_get_u64(r);
+	k->count = pk_get_u32(r);
+	k->pieces = (struct pk_reader){ r->bytes, k->count * size, 0 };
+	return pk_get_room(r, k->count * size) != NULL;
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+
+	return (x->used > y->used) - (x->used < y->used);
+}
+
+/* As if it was all seen again, up to @now_ns. */
+static void restore(struct pk_window *w, struct kept *k,
+		    const struct pk_window_rule *rule, uint64_t now_ns)
+{
+	for (uint32_t n = 0; n < k->count; n++) {
+		struct pk_window_evidence it = { 0 };
+		uint64_t before = w->counters.events;
+
+		it.seen_ns = pk_get_u64(&k->pieces);
+		pk_get_bytes(&k->pieces, &it.dst, sizeof(it.dst));
+		it.dport = pk_get_u16(&k->pieces);
+		if (it.seen_ns > now_ns) {
+			w->counters.ahead++;
+			continue;
+		}
+		pk_window_add(w, &k->key, rule, &it);
+		w->counters.restored += w->counters.events - before;
+		w->counters.events = before;
+	}
+}
+
+int pk_window_load(struct pk_window *w, struct pk_reader *r,
+		   pk_window_rule_fn *rule_of, void *arg, uint64_t now_ns)
+{
+	struct pk_reader all = *r;
+	struct pk_window_rule rule;
+	struct kept one, *list;
+	size_t n = 0;
+
+	while (get_entry(&all, &one))
+		n++;
+	if (all.err)
+		return all.err;
+	list = calloc(n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		get_entry(r, &list[i]);
+	qsort(list, n, sizeof(*list), by_use);
+	for (size_t i = 0; i < n; i++)
+		if (!rule_of(arg, &list[i].key.detector, &rule))
+			restore(w, &list[i], &rule, now_ns);
+	free(list);
+	return 0;
 }

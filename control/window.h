@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "bpf/abi.h"
+#include "control/checkpoint/bytes.h"
 
 enum {
 	PK_WINDOW_KEYS = 65536,
@@ -61,15 +62,17 @@ struct pk_window_summary {
 	union pk_addr host[PK_WINDOW_HOSTS]; /* the first ones, oldest first */
 };
 
-/* events = resident + aged + displaced + forgotten */
-#define PK_WINDOW_COUNTERS(_)                                           \
-	_(events, "pieces of evidence added")                           \
-	_(resident, "pieces kept now")                                  \
-	_(aged, "pieces that grew older than the span")                 \
-	_(displaced, "pieces that gave way to newer ones of their key") \
-	_(forgotten, "pieces of keys that were evicted")                \
-	_(keys, "keys kept now")                                        \
-	_(evicted, "keys forgotten for want of room")                   \
+/* events + restored = resident + aged + displaced + forgotten */
+#define PK_WINDOW_COUNTERS(_)                                                \
+	_(events, "pieces of evidence added")                                \
+	_(restored, "pieces taken from a checkpoint")                        \
+	_(ahead, "pieces of a checkpoint not taken: their time was to come") \
+	_(resident, "pieces kept now")                                       \
+	_(aged, "pieces that grew older than the span")                      \
+	_(displaced, "pieces that gave way to newer ones of their key")      \
+	_(forgotten, "pieces of keys that were evicted")                     \
+	_(keys, "keys kept now")                                             \
+	_(evicted, "keys forgotten for want of room")                        \
 	_(starved, "times that memory was short")
 
 struct pk_window_counters {
@@ -99,6 +102,36 @@ void pk_window_summarize(const struct pk_window *w,
 			 const struct pk_window_entry *entry,
 			 struct pk_window_summary *out);
 
+/* Each piece kept, oldest first. */
+void pk_window_each(const struct pk_window_entry *entry,
+		    void (*show)(void *arg, const struct pk_window_evidence *),
+		    void *arg);
+
 const struct pk_window_counters *pk_window_counted(const struct pk_window *w);
+
+/*
+ * Put some of it into @out (control/checkpoint/checkpoint.h): 1 when there is
+ * more, 0 when that was all, -errno. A key that comes while a pass goes on, in
+ * the place of another, may not be in it.
+ */
+int pk_window_save(const struct pk_window *w, struct pk_writer *out,
+		   uint64_t *at);
+
+/*
+ * The rule of a detector that was saved, and its number now: 0, or -ENOENT
+ * when there is no such detector any more.
+ */
+typedef int pk_window_rule_fn(void *arg, uint64_t *detector,
+			      struct pk_window_rule *rule);
+
+/*
+ * Add what was saved, in the order of use; a rule that is another one now is
+ * applied. Pieces that are later than @now_ns, of a clock that was ahead, are
+ * not taken: nothing would age before it is that late again. 0, -EBADMSG with
+ * nothing added, or -ENOMEM. @w counts and reports then as the saved one would,
+ * but for these and for what its detectors have lost.
+ */
+int pk_window_load(struct pk_window *w, struct pk_reader *r,
+		   pk_window_rule_fn *rule_of, void *arg, uint64_t now_ns);
 
 #endif /* PK_CONTROL_WINDOW_H */
