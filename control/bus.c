@@ -10,16 +10,31 @@
 
 #include "control/bus/endpoint.h"
 #include "control/bus/frames.h"
+#include "control/bus/gate.h"
+#include "control/bus/peers.h"
+#include "control/bus/topics.h"
 #include "control/bus_socket.h"
 #include "control/encode.h"
 #include "control/log.h"
 
-enum { BEAT_MAX = 2048 };
+enum { BEAT_MAX = 2048, TOPICS_EVERY = 64 };
 #define BEAT_NS 1000000000ULL
 
+/* A socket, which may have to be opened anew. */
+struct side {
+	void *context; /* NULL: the gate's */
+	void *socket;  /* NULL: none, or it could not be opened again */
+	struct pk_peers *peers; /* NULL: the gate's */
+	uint32_t topics;	/* that peers have subscribed to */
+	uint32_t places;
+	char *place[PK_BUS_ENDPOINTS];
+};
+
 struct pk_bus {
-	void *context;
-	void *socket;
+	struct side side[2]; /* of those who need no key, and who do */
+	struct pk_gate *gate;
+	uint64_t revoked;	      /* as the gate said last */
+	_Atomic uint64_t turned_away; /* of the first; the gate has its own */
 	char *sensor;
 	uint32_t sensor_hash;
 	uint64_t epoch;
@@ -27,15 +42,131 @@ struct pk_bus {
 	uint64_t first[PK_BUS_CLASS_COUNT];
 	uint64_t next_beat_ns;
 	struct pk_bus_counters counters;
+	uint32_t unasked; /* messages since peers were last looked at */
 };
+
+static int open_public(struct pk_bus *b)
+{
+	struct side *s = &b->side[0];
+	int err = pk_bus_socket(&s->context, &s->socket, ZMQ_XPUB,
+				PK_BUS_LINGER_MS);
+	const struct pk_peers_conf conf = { .context = s->context,
+					    .socket = s->socket,
+					    .turned_away = &b->turned_away };
+
+	return err ? err : pk_peers_new(&s->peers, &conf);
+}
+
+static int open_side(struct pk_bus *b, int gated)
+{
+	const struct pk_gate_ask ask = { .type = ZMQ_XPUB,
+					 .linger_ms = PK_BUS_LINGER_MS,
+					 .role = PK_CLIENT_SUBSCRIBE };
+	struct side *s = &b->side[gated];
+	int err = gated ? pk_gate_socket(b->gate, &s->socket, &ask)
+			: open_public(b);
+
+	return err ? err : pk_topics_limit(s->socket);
+}
+
+static void close_side(struct pk_bus *b, int gated)
+{
+	struct side *s = &b->side[gated];
+
+	pk_peers_free(s->peers, s->socket);
+	if (gated)
+		pk_gate_close(b->gate, s->socket);
+	else
+		pk_bus_socket_close(s->context, s->socket);
+	s->peers = NULL;
+	s->context = NULL;
+	s->socket = NULL;
+	s->topics = 0;
+}
+
+static int bind_one(struct pk_bus *b, const char *endpoint)
+{
+	int gated = b->gate && pk_endpoint_is_tcp(endpoint);
+	struct side *s = &b->side[gated];
+	char *place = strdup(endpoint);
+	int err = place ? 0 : -ENOMEM;
+
+	if (!err && !s->socket)
+		err = open_side(b, gated);
+	if (!err)
+		err = pk_endpoint_bind(s->socket, endpoint);
+	if (err)
+		free(place);
+	else
+		s->place[s->places++] = place;
+	return err;
+}
+
+/* The places are ours, so want of files fails it; the next heartbeat tries. */
+static void open_again(struct pk_bus *b, int gated)
+{
+	struct side *s = &b->side[gated];
+	int err = open_side(b, gated);
+
+	for (uint32_t i = 0; !err && i < s->places; i++)
+		err = pk_endpoint_bind_again(s->socket, s->place[i]);
+	if (err)
+		close_side(b, gated);
+}
+
+/* All its peers are cut off, and may come back. */
+static void open_anew(struct pk_bus *b, int gated)
+{
+	const int at_once = 0;
+
+	zmq_setsockopt(b->side[gated].socket, ZMQ_LINGER, &at_once,
+		       sizeof(at_once));
+	close_side(b, gated);
+	open_again(b, gated);
+}
+
+/* Somebody with a key may do less than before: see control/bus/gate.h. */
+static void look_at_keys(struct pk_bus *b)
+{
+	uint64_t revoked = b->gate ? pk_gate_revoked(b->gate) : 0;
+
+	if (revoked == b->revoked)
+		return;
+	b->revoked = revoked;
+	if (b->side[1].socket)
+		open_anew(b, 1);
+}
+
+/* Peers may not make it grow without bound: see control/bus/topics.h. */
+static void look_at_topics(struct pk_bus *b)
+{
+	b->unasked = 0;
+	b->counters.turned_away = atomic_load(&b->turned_away);
+	for (int gated = 0; gated < 2; gated++) {
+		struct side *s = &b->side[gated];
+
+		if (!s->socket || !pk_topics_read(s->socket, &s->topics))
+			continue;
+		pk_err("bus: subscribers asked for more than %d topics; all "
+		       "that need %s key are cut off, and may come back",
+		       PK_TOPICS_MAX, gated ? "a" : "no");
+		b->counters.cut_off++;
+		open_anew(b, gated);
+	}
+}
+
+static void look_at_peers(struct pk_bus *b)
+{
+	look_at_keys(b);
+	look_at_topics(b);
+}
 
 static int open_socket(struct pk_bus *b, const struct pk_bus_conf *conf)
 {
-	int err;
+	int err = 0;
 
-	err = pk_bus_socket(&b->context, &b->socket, ZMQ_PUB, PK_BUS_LINGER_MS);
 	for (uint32_t i = 0; !err && i < conf->endpoint_count; i++)
-		err = pk_endpoint_bind(b->socket, conf->endpoints[i]);
+		err = bind_one(b, conf->endpoints[i]);
 	return err;
 }
 
@@ -48,7 +179,7 @@ int pk_bus_new(struct pk_bus **out, const struct pk_bus_conf *conf)
 	    conf->endpoint_count > PK_BUS_ENDPOINTS)
 		return -EINVAL;
 	for (uint32_t i = 0; !err && i < conf->endpoint_count; i++)
-		err = pk_endpoint_check(conf->endpoints[i]);
+		err = pk_endpoint_check(conf->endpoints[i], conf->gate != NULL);
 	if (err)
 		return err;
 	b = calloc(1, sizeof(*b));
@@ -56,6 +187,7 @@ int pk_bus_new(struct pk_bus **out, const struct pk_bus_conf *conf)
 		return -ENOMEM;
 	b->sensor_hash = pk_bus_sensor(conf->sensor);
 	b->epoch = conf->epoch;
+	b->gate = conf->gate;
 	b->sensor = strdup(conf->sensor);
 	err = b->sensor ? open_socket(b, conf) : -ENOMEM;
 	if (err) {
@@ -70,7 +202,13 @@ void pk_bus_free(struct pk_bus *b)
 {
 	if (!b)
 		return;
-	pk_bus_socket_close(b->context, b->socket);
+	for (int gated = 0; gated < 2; gated++) {
+		struct side *s = &b->side[gated];
+
+		close_side(b, gated);
+		while (s->places)
+			free(s->place[--s->places]);
+	}
 	free(b->sensor);
 	free(b);
 }
@@ -85,15 +223,40 @@ static int subject_valid(const char *subject)
 static int make_topic(char topic[PK_BUS_TOPIC_MAX], enum pk_bus_class class,
 		      const char *subject)
 {
-	int n;
+	const char *word, *parts[5] = { "v1/", NULL, "/", subject, "/" };
+	size_t n = 0;
 
 	if (class < 0 || class >= PK_BUS_CLASS_COUNT)
 		return -EINVAL;
 	if (subject && !subject_valid(subject))
 		return -EINVAL;
-	n = snprintf(topic, PK_BUS_TOPIC_MAX, "v1/%s/%s%s", pk_bus_words[class],
-		     subject ? subject : "", subject ? "/" : "");
-	return n < PK_BUS_TOPIC_MAX ? n : -EINVAL;
+	parts[1] = pk_bus_words[class];
+	for (int i = 0; i < (subject ? 5 : 3); i++)
+		for (word = parts[i]; *word; word++) {
+			if (n == PK_BUS_TOPIC_MAX - 1)
+				return -EINVAL;
+			topic[n++] = *word;
+		}
+	topic[n] = 0;
+	return (int)n;
+}
+
+static int send_to_all(struct pk_bus *b, const char *topic,
+		       const struct pk_bus_header *h,
+		       const struct pk_bus_item *item)
+{
+	int err = 0;
+
+	for (int gated = 0; gated < 2; gated++) {
+		const struct side *s = &b->side[gated];
+		int ret = s->places ? -ENOTCONN : 0;
+
+		if (s->socket)
+			ret = pk_frames_send(s->socket, topic, h, item->json,
+					     item->len);
+		err = err ? err : ret;
+	}
+	return err;
 }
 
 static int publish(struct pk_bus *b, const struct pk_bus_item *item)
@@ -115,7 +278,9 @@ static int publish(struct pk_bus *b, const struct pk_bus_item *item)
 			item->number ? item->number : b->last[item->class] + 1,
 		.time_ns = item->time_ns,
 	};
-	err = pk_frames_send(b->socket, topic, &h, item->json, item->len);
+	err = send_to_all(b, topic, &h, item);
+	if (++b->unasked == TOPICS_EVERY)
+		look_at_peers(b);
 	if (!err)
 		b->last[item->class] = h.sequence;
 	return err;
@@ -176,6 +341,10 @@ void pk_bus_tick(struct pk_bus *b, uint64_t now_ns)
 	if (now_ns < b->next_beat_ns && b->next_beat_ns - now_ns <= BEAT_NS)
 		return;
 	b->next_beat_ns = now_ns + BEAT_NS;
+	look_at_peers(b);
+	for (int gated = 0; gated < 2; gated++)
+		if (!b->side[gated].socket && b->side[gated].places)
+			open_again(b, gated);
 	len = pk_encode_heartbeat(&beat, json, sizeof(json));
 	if (len < 0)
 		pk_warn("bus: no heartbeat: %s", strerror(-len));

@@ -5,6 +5,7 @@
  * A message has three frames:
  *
  *	topic    v1/threat/<type>/  v1/hit/<kind>/  v1/stats/  v1/hb/
+ *		 v1/test/<kind>/ (samples, control/canned.h)
  *	header   32 bytes, little endian (struct pk_bus_header)
  *	payload  one JSON object
  *
@@ -18,11 +19,12 @@
  * half that does so is control/bus/tail.h.
  *
  * Endpoints: ipc:// (a path; the socket gets mode 0660) and tcp:// on
- * loopback. Anything else is refused with a sentence: the bus has no
- * authentication yet.
+ * loopback. With a gate (control/bus/gate.h) tcp:// on any address, for clients
+ * with a key; without, anything else is refused with a sentence. ipc:// has no
+ * keys: who may open the file may listen.
  *
  * Publishing never blocks. Memory: PK_BUS_HWM messages a subscriber inside
- * libzmq. One thread an object; libzmq runs one thread of its own.
+ * libzmq, of which there are PK_PEERS_MAX at most (control/bus/peers.h). One thread an object; libzmq runs one thread of its own.
  */
 #ifndef PK_CONTROL_BUS_H
 #define PK_CONTROL_BUS_H
@@ -37,7 +39,7 @@
 
 enum {
 	PK_BUS_SCHEMA = 1,
-	PK_BUS_HWM = 100000,	      /* messages a peer */
+	PK_BUS_HWM = 10000, /* messages a peer; replay has the others */
 	PK_BUS_MESSAGE_MAX = 1 << 20, /* bytes a frame */
 	PK_BUS_LINGER_MS = 500,
 	PK_BUS_TOPIC_MAX = 64,
@@ -49,7 +51,8 @@ enum {
 	_(HEARTBEAT, hb)  \
 	_(THREAT, threat) \
 	_(HIT, hit)       \
-	_(STATS, stats)
+	_(STATS, stats)   \
+	_(TEST, test)
 
 #define PK_BUS_CLASS_ENUM(name, word) PK_BUS_##name,
 enum pk_bus_class { PK_BUS_CLASSES(PK_BUS_CLASS_ENUM) PK_BUS_CLASS_COUNT };
@@ -71,21 +74,26 @@ struct pk_bus_header {
 _Static_assert(sizeof(struct pk_bus_header) == 32, "pk_bus_header");
 
 /* offered = published + refused */
-#define PK_BUS_COUNTERS(_)                                  \
-	_(offered, "messages offered, heartbeats included") \
-	_(published, "of these, handed to the socket")      \
-	_(refused, "of these, not taken by the socket")     \
+#define PK_BUS_COUNTERS(_)                                    \
+	_(offered, "messages offered, heartbeats included")   \
+	_(published, "of these, handed to the socket")        \
+	_(refused, "of these, not taken by the socket")       \
+	_(cut_off, "times that peers wanted too many topics") \
+	_(turned_away, "connections above the bound")         \
 	_(bytes, "payload bytes published")
 
 struct pk_bus_counters {
 	PK_BUS_COUNTERS(PK_COUNTER_FIELD)
 };
 
+struct pk_gate;
+
 struct pk_bus_conf {
 	const char *const *endpoints;
 	uint32_t endpoint_count; /* 1 to PK_BUS_ENDPOINTS */
 	const char *sensor;
 	uint64_t epoch;
+	struct pk_gate *gate; /* before tcp:// endpoints; NULL: none */
 };
 
 struct pk_bus;
@@ -164,6 +172,12 @@ struct pk_bus_sub;
  */
 int pk_bus_subscribe(struct pk_bus_sub **out, const char *endpoint,
 		     const char *const *topics, uint32_t count);
+
+/* The same to an endpoint with a gate: with @keys (NULL: without). */
+struct pk_keys;
+int pk_bus_subscribe_keys(struct pk_bus_sub **out, const char *endpoint,
+			  const char *const *topics, uint32_t count,
+			  const struct pk_keys *keys);
 void pk_bus_sub_free(struct pk_bus_sub *s); /* NULL is a no-op */
 
 /*

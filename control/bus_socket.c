@@ -8,7 +8,7 @@
 const char *const pk_bus_words[PK_BUS_CLASS_COUNT] = { PK_BUS_CLASSES(WORD) };
 #undef WORD
 
-static int set_options(void *socket, int linger_ms)
+int pk_bus_socket_limit(void *socket, int linger_ms)
 {
 	const struct {
 		int option;
@@ -16,7 +16,7 @@ static int set_options(void *socket, int linger_ms)
 	} options[] = {
 		{ ZMQ_LINGER, linger_ms },	  { ZMQ_SNDHWM, PK_BUS_HWM },
 		{ ZMQ_RCVHWM, PK_BUS_HWM },	  { ZMQ_IPV6, 1 },
-		{ ZMQ_HANDSHAKE_IVL, 5000 },	  { ZMQ_RECONNECT_IVL, 100 },
+		{ ZMQ_HANDSHAKE_IVL, 3000 },	  { ZMQ_RECONNECT_IVL, 100 },
 		{ ZMQ_RECONNECT_IVL_MAX, 5000 },  { ZMQ_HEARTBEAT_IVL, 10000 },
 		{ ZMQ_HEARTBEAT_TIMEOUT, 30000 }, { ZMQ_TCP_KEEPALIVE, 1 },
 	};
@@ -41,7 +41,7 @@ int pk_bus_socket(void **context, void **socket, int type, int linger_ms)
 	*socket = zmq_socket(*context, type);
 	if (!*socket)
 		return -errno;
-	return set_options(*socket, linger_ms);
+	return pk_bus_socket_limit(*socket, linger_ms);
 }
 
 void pk_bus_socket_close(void *context, void *socket)

@@ -16,6 +16,8 @@ extern const char *const pk_bus_words[PK_BUS_CLASS_COUNT];
  * made is in *@context and *@socket in either case.
  */
 int pk_bus_socket(void **context, void **socket, int type, int linger_ms);
+/* The limits and keep-alive alone, of a socket that is there. 0 or -errno. */
+int pk_bus_socket_limit(void *socket, int linger_ms);
 void pk_bus_socket_close(void *context, void *socket); /* NULL is allowed */
 
 #endif /* PK_CONTROL_BUS_SOCKET_H */

@@ -12,6 +12,7 @@
 
 #include "control/bus.h"
 #include "control/bus/frames.h"
+#include "control/bus/keys.h"
 #include "control/bus_socket.h"
 #include "control/encode.h"
 
@@ -58,10 +59,13 @@ static int ask(struct pk_bus_sub *s, const char *topic)
 }
 
 static int open_socket(struct pk_bus_sub *s, const char *endpoint,
-		       const char *const *topics, uint32_t count)
+		       const char *const *topics, uint32_t count,
+		       const struct pk_keys *keys)
 {
 	int err = pk_bus_socket(&s->context, &s->socket, ZMQ_SUB, 0);
 
+	if (!err && keys)
+		err = pk_keys_use(s->socket, keys);
 	for (uint32_t i = 0; !err && i < count; i++)
 		err = ask(s, topics[i]);
 	if (!err)
@@ -74,6 +78,13 @@ static int open_socket(struct pk_bus_sub *s, const char *endpoint,
 int pk_bus_subscribe(struct pk_bus_sub **out, const char *endpoint,
 		     const char *const *topics, uint32_t count)
 {
+	return pk_bus_subscribe_keys(out, endpoint, topics, count, NULL);
+}
+
+int pk_bus_subscribe_keys(struct pk_bus_sub **out, const char *endpoint,
+			  const char *const *topics, uint32_t count,
+			  const struct pk_keys *keys)
+{
 	struct pk_bus_sub *s;
 	int err;
 
@@ -83,7 +94,7 @@ int pk_bus_subscribe(struct pk_bus_sub **out, const char *endpoint,
 	if (!s)
 		return -ENOMEM;
 	pk_frames_init(&s->frames);
-	err = open_socket(s, endpoint, topics, count);
+	err = open_socket(s, endpoint, topics, count, keys);
 	if (err) {
 		pk_bus_sub_free(s);
 		return err;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include <sys/un.h>
 #include <zmq.h>
 
+#include "control/bus/place.h"
 #include "control/log.h"
 
-enum { SOCKET_MODE = 0660, HOST_MAX = 64, PORT_MAX = 65535 };
+enum { SOCKET_MODE = 0660, HOST_MAX = 64, PORT_MAX = 65535, AGAIN_MS = 200 };
 #define IPC "ipc://"
 #define TCP "tcp://"
 
@@ -66,7 +68,14 @@ static int is_loopback(const char *host)
 	return 0;
 }
 
-static int check_tcp(const char *endpoint)
+int pk_endpoint_is_local(const char *endpoint)
+{
+	char host[HOST_MAX];
+
+	return !tcp_host(endpoint, host) && is_loopback(host);
+}
+
+static int check_tcp(const char *endpoint, int curve)
 {
 	char host[HOST_MAX];
 
@@ -74,34 +83,53 @@ static int check_tcp(const char *endpoint)
 		pk_err("bus endpoint %s: not tcp://ADDRESS:PORT", endpoint);
 		return -EINVAL;
 	}
-	if (is_loopback(host))
+	if (curve || is_loopback(host))
 		return 0;
-	pk_err("bus endpoint %s: not a loopback address, and the bus has no "
-	       "authentication; use ipc:// or tcp://127.0.0.1:PORT and let a "
-	       "relay carry it off the host",
+	pk_err("bus endpoint %s: not a loopback address, and without \"curve\" "
+	       "anybody could read and nobody would be sure who speaks; set "
+	       "\"bus\": {\"curve\": ...}, or use ipc:// or "
+	       "tcp://127.0.0.1:PORT",
 	       endpoint);
 	return -EPERM;
 }
 
-int pk_endpoint_check(const char *endpoint)
+int pk_endpoint_is_tcp(const char *endpoint)
+{
+	return !strncmp(endpoint, TCP, strlen(TCP));
+}
+
+int pk_endpoint_check(const char *endpoint, int curve)
 {
 	if (strncmp(endpoint, IPC, strlen(IPC)) == 0)
 		return check_ipc(endpoint);
-	if (strncmp(endpoint, TCP, strlen(TCP)) == 0)
-		return check_tcp(endpoint);
-	pk_err("bus endpoint %s: only ipc:// and tcp:// on loopback are "
-	       "served",
-	       endpoint);
+	if (pk_endpoint_is_tcp(endpoint))
+		return check_tcp(endpoint, curve);
+	pk_err("bus endpoint %s: only ipc:// and tcp:// are served", endpoint);
 	return -EINVAL;
 }
 
+/* A socket that was closed a moment ago may have the place still. */
+static int bind_in(int patience_ms, void *socket, const char *endpoint)
+{
+	while (zmq_bind(socket, endpoint)) {
+		if (errno != EADDRINUSE || patience_ms-- <= 0)
+			return -errno;
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
 /* The mode is right from the first moment, whatever the caller's umask. */
-int pk_endpoint_bind(void *socket, const char *endpoint)
+static int bind_place(int patience_ms, void *socket, const char *endpoint)
 {
 	int ipc = strncmp(endpoint, IPC, strlen(IPC)) == 0;
-	mode_t mask = umask(0777 & ~SOCKET_MODE);
-	int err = zmq_bind(socket, endpoint) ? -errno : 0;
+	int err = ipc ? pk_place_check(endpoint + strlen(IPC)) : 0;
+	mode_t mask;
 
+	if (err)
+		return err;
+	mask = umask(0777 & ~SOCKET_MODE);
+	err = bind_in(patience_ms, socket, endpoint);
 	umask(mask);
 	if (!err && ipc && chmod(endpoint + strlen(IPC), SOCKET_MODE))
 		err = -errno;
@@ -110,6 +138,16 @@ int pk_endpoint_bind(void *socket, const char *endpoint)
 		       "folder is writable and no other picketd runs",
 		       endpoint, zmq_strerror(-err));
 	return err;
+}
+
+int pk_endpoint_bind(void *socket, const char *endpoint)
+{
+	return bind_place(0, socket, endpoint);
+}
+
+int pk_endpoint_bind_again(void *socket, const char *endpoint)
+{
+	return bind_place(AGAIN_MS, socket, endpoint);
 }
 
 static int beside_ipc(const char *bus, char out[PK_ENDPOINT_MAX])

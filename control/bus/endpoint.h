@@ -3,7 +3,8 @@
  * endpoint: where the bus may be served.
  *
  * ipc:// with an absolute path (the socket gets mode 0660) and tcp:// on
- * loopback. The replay server (control/bus/replayer.h) stands beside the bus:
+ * loopback, or on any address where CURVE says who may connect
+ * (control/bus/gate.h). The replay server (control/bus/replayer.h) stands beside the bus:
  * replay.sock in the folder of an ipc:// endpoint, the next port of a tcp://
  * one.
  *
@@ -21,12 +22,18 @@ enum { PK_ENDPOINT_MAX = 160 };
 
 /*
  * 0; -EPERM for an endpoint that may not be used, -EINVAL for one that is
- * none; the sentence is logged.
+ * none; the sentence is logged. Off loopback there must be @curve.
  */
-int pk_endpoint_check(const char *endpoint);
+int pk_endpoint_check(const char *endpoint, int curve);
+
+int pk_endpoint_is_tcp(const char *endpoint);
+/* 1 for tcp:// on a loopback address. */
+int pk_endpoint_is_local(const char *endpoint);
 
 /* Bind the ZeroMQ @socket. 0, or -errno; the sentence is logged. */
 int pk_endpoint_bind(void *socket, const char *endpoint);
+/* The same at once after one of ours was closed: libzmq takes its time. */
+int pk_endpoint_bind_again(void *socket, const char *endpoint);
 
 /*
  * The replay server's endpoint beside @bus. 0; -EINVAL for one that is none,

@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "control/bus/frames.h"
+#include "control/bus/gate.h"
 #include "control/bus/replayer_inside.h"
 #include "control/bus_socket.h"
 #include "control/json_out.h"
@@ -50,10 +51,11 @@ int pk_replayer_answer(struct pk_replayer *r,
 
 	if (len < 0)
 		return len;
-	if (zmq_send(r->socket, peer->name, peer->len,
+	if (zmq_send(pk_replayer_socket(r, peer), peer->name, peer->len,
 		     ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
 		return -errno;
-	return pk_frames_send(r->socket, topic, &h, r->json, (size_t)len);
+	return pk_frames_send(pk_replayer_socket(r, peer), topic, &h, r->json,
+			      (size_t)len);
 }
 
 /* Nobody waits for room for these. */
@@ -109,7 +111,8 @@ static void hello(struct pk_replayer *r, const struct pk_replayer_peer *peer)
 static int is_peers(const struct pk_replayer_session *s,
 		    const struct pk_replayer_peer *peer)
 {
-	return s->reader && s->peer.len == peer->len &&
+	return s->reader && s->peer.gated == peer->gated &&
+	       s->peer.len == peer->len &&
 	       !memcmp(s->peer.name, peer->name, peer->len);
 }
 
@@ -194,13 +197,18 @@ static void cancel(struct pk_replayer *r, const struct pk_replayer_peer *peer,
 }
 
 static void serve(struct pk_replayer *r, const struct pk_replayer_peer *peer,
-		  const char *text, size_t len)
+		  const char *text, size_t len, int may)
 {
 	const char *why = NULL;
 	struct pk_ask ask;
 
 	r->count.requests++;
-	if (!pk_ask_parse(&ask, text, len, &why)) {
+	if (pk_ask_parse(&ask, text, len, &why)) {
+		; /* it is said why */
+	} else if (!may) {
+		why = "your key has no role \"replay\"; ask whoever keeps "
+		      "the list of clients";
+	} else {
 		if (ask.op == PK_ASK_HELLO) {
 			r->count.hellos++;
 			hello(r, peer);
@@ -218,9 +226,16 @@ static void serve(struct pk_replayer *r, const struct pk_replayer_peer *peer,
 	pk_replayer_error(r, peer, &ask, why);
 }
 
+/* What the list of clients says now of who sent @m. */
+static int may_ask(struct pk_replayer *r, zmq_msg_t *m)
+{
+	return pk_gate_may(r->gate, zmq_msg_gets(m, "User-Id"),
+			   PK_CLIENT_REPLAY);
+}
+
 /* Frames behind the second make it no request. Their number, or -errno. */
 static int receive(struct pk_replayer *r, struct pk_replayer_peer *peer,
-		   char *text, size_t *len)
+		   char *text, size_t *len, int *may)
 {
 	int n = 0, more;
 	zmq_msg_t m;
@@ -228,13 +243,15 @@ static int receive(struct pk_replayer *r, struct pk_replayer_peer *peer,
 	*len = 0;
 	do {
 		zmq_msg_init(&m);
-		if (zmq_msg_recv(&m, r->socket, ZMQ_DONTWAIT) < 0)
+		if (zmq_msg_recv(&m, pk_replayer_socket(r, peer),
+				 ZMQ_DONTWAIT) < 0)
 			return -errno;
 		if (n == 0) {
 			peer->len = (uint8_t)zmq_msg_size(&m);
 			memcpy(peer->name, zmq_msg_data(&m), peer->len);
 		} else if (n == 1) {
 			*len = zmq_msg_size(&m);
+			*may = !peer->gated || may_ask(r, &m);
 			if (*len <= PK_ASK_MAX)
 				memcpy(text, zmq_msg_data(&m), *len);
 		}
@@ -246,20 +263,31 @@ static int receive(struct pk_replayer *r, struct pk_replayer_peer *peer,
 }
 
 /* 1 when there may be more requests. */
-static int serve_some(struct pk_replayer *r)
+static int serve_some(struct pk_replayer *r, uint8_t gated)
 {
-	struct pk_replayer_peer peer;
+	struct pk_replayer_peer peer = { .gated = gated };
 	char text[PK_ASK_MAX];
 	size_t len;
-	int n;
+	int n, may = 0;
 
+	if (!r->socket[gated])
+		return 0;
 	for (int i = 0; i < REQUESTS; i++) {
-		n = receive(r, &peer, text, &len);
+		n = receive(r, &peer, text, &len, &may);
 		if (n < 0)
 			return 0;
-		serve(r, &peer, text, n == 2 ? len : 0);
+		serve(r, &peer, text, n == 2 ? len : 0, may);
 	}
 	return 1;
+}
+
+static int serve_both(struct pk_replayer *r)
+{
+	int more = 0;
+
+	for (int i = 0; i < PK_REPLAYER_SOCKETS; i++)
+		more |= serve_some(r, (uint8_t)i);
+	return more;
 }
 
 /* ---- the thread ---- */
@@ -298,6 +326,48 @@ static int step_all(struct pk_replayer *r)
 	return wait;
 }
 
+static int open_socket(struct pk_replayer *r, int gated);
+
+static void close_gated(struct pk_replayer *r)
+{
+	const int at_once = 0;
+
+	for (int i = 0; i < PK_REPLAYER_SESSIONS; i++)
+		if (r->session[i].reader && r->session[i].peer.gated)
+			pk_replayer_end(r, &r->session[i], &r->count.gone);
+	if (r->socket[1])
+		zmq_setsockopt(r->socket[1], ZMQ_LINGER, &at_once,
+			       sizeof(at_once));
+	pk_gate_close(r->gate, r->socket[1]);
+	r->socket[1] = NULL;
+}
+
+/*
+ * Somebody may do less than before: nobody with a key stays connected, and who
+ * may comes back. What cannot be opened is tried again at the next turn.
+ */
+static void look_at_keys(struct pk_replayer *r)
+{
+	uint64_t revoked = r->gate ? pk_gate_revoked(r->gate) : 0;
+	int err = 0;
+
+	if (revoked == r->revoked)
+		return;
+	close_gated(r);
+	for (uint32_t i = 0; !err && i < r->endpoints; i++) {
+		if (!pk_endpoint_is_tcp(r->endpoint[i]))
+			continue;
+		err = open_socket(r, 1);
+		if (!err)
+			err = pk_endpoint_bind_again(r->socket[1],
+						     r->endpoint[i]);
+	}
+	if (err)
+		close_gated(r);
+	else
+		r->revoked = revoked;
+}
+
 static void tell_counters(struct pk_replayer *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -311,13 +381,22 @@ static void tell_counters(struct pk_replayer *r)
  */
 static int wait_for(struct pk_replayer *r, int wait_ms)
 {
-	struct pollfd fds[2] = { { r->wake, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	struct pollfd fds[1 + PK_REPLAYER_SOCKETS] = { { r->wake, POLLIN, 0 } };
 	size_t size = sizeof(fds[1].fd), events_size = sizeof(int);
-	int events = 0;
+	int events, waiting = 0;
 
-	zmq_getsockopt(r->socket, ZMQ_FD, &fds[1].fd, &size);
-	zmq_getsockopt(r->socket, ZMQ_EVENTS, &events, &events_size);
-	poll(fds, 2, events & ZMQ_POLLIN ? 0 : wait_ms);
+	for (int i = 0; i < PK_REPLAYER_SOCKETS; i++) {
+		struct pollfd *p = &fds[1 + i];
+
+		*p = (struct pollfd){ .fd = -1, .events = POLLIN };
+		if (!r->socket[i])
+			continue;
+		events = 0;
+		zmq_getsockopt(r->socket[i], ZMQ_FD, &p->fd, &size);
+		zmq_getsockopt(r->socket[i], ZMQ_EVENTS, &events, &events_size);
+		waiting |= events & ZMQ_POLLIN;
+	}
+	poll(fds, 1 + PK_REPLAYER_SOCKETS, waiting ? 0 : wait_ms);
 	return !(fds[0].revents & POLLIN);
 }
 
@@ -328,12 +407,15 @@ static void *run(void *arg)
 
 	do {
 		r->now_ns = clock_ns(CLOCK_MONOTONIC);
-		wait = serve_some(r) ? 0 : -1;
+		look_at_keys(r);
+		wait = serve_both(r) ? 0 : -1;
 		expire(r);
 		if (wait)
 			wait = step_all(r);
 		else
 			step_all(r);
+		if (r->gate && wait < 0)
+			wait = EXPIRY_MS; /* somebody may lose a role */
 		tell_counters(r);
 	} while (wait_for(r, wait));
 	return NULL;
@@ -371,13 +453,38 @@ static int has_endpoint(const struct pk_replayer *r, const char *endpoint)
 	return 0;
 }
 
+static int open_public(struct pk_replayer *r)
+{
+	int err = pk_bus_socket(&r->context, &r->socket[0], ZMQ_ROUTER,
+				LINGER_MS);
+	const struct pk_peers_conf conf = { .context = r->context,
+					    .socket = r->socket[0],
+					    .turned_away = &r->turned_away };
+
+	return err ? err : pk_peers_new(&r->peers, &conf);
+}
+
+static int open_socket(struct pk_replayer *r, int gated)
+{
+	const struct pk_gate_ask ask = { .type = ZMQ_ROUTER,
+					 .linger_ms = LINGER_MS,
+					 .role = PK_CLIENT_REPLAY };
+	int err;
+
+	if (r->socket[gated])
+		return 0;
+	err = gated ? pk_gate_socket(r->gate, &r->socket[1], &ask)
+		    : open_public(r);
+	return err ? err : limit(r->socket[gated]);
+}
+
 /* Two sockets of the bus in one folder have one place beside them. */
 static int bind_beside(struct pk_replayer *r, const char *bus)
 {
 	char *into = r->endpoint[r->endpoints];
 	char endpoint[PK_ENDPOINT_MAX];
 	size_t size = PK_ENDPOINT_MAX;
-	int err = pk_endpoint_replay(bus, endpoint);
+	int err = pk_endpoint_replay(bus, endpoint), gated;
 
 	if (err)
 		pk_err("bus endpoint %s: there is no place for the replay "
@@ -386,28 +493,28 @@ static int bind_beside(struct pk_replayer *r, const char *bus)
 		       "same folder, or the next port",
 		       bus);
 	if (!err)
-		err = pk_endpoint_check(endpoint);
+		err = pk_endpoint_check(endpoint, r->gate != NULL);
 	if (err || has_endpoint(r, endpoint))
 		return err;
-	err = pk_endpoint_bind(r->socket, endpoint);
+	gated = r->gate && pk_endpoint_is_tcp(endpoint);
+	err = open_socket(r, gated);
+	if (!err)
+		err = pk_endpoint_bind(r->socket[gated], endpoint);
 	if (err)
 		return err;
 	/* the system chose the port */
 	strcpy(into, endpoint);
 	if (strstr(endpoint, ":*") &&
-	    zmq_getsockopt(r->socket, ZMQ_LAST_ENDPOINT, into, &size))
+	    zmq_getsockopt(r->socket[gated], ZMQ_LAST_ENDPOINT, into, &size))
 		return -errno;
 	r->endpoints++;
 	return 0;
 }
 
-static int open_socket(struct pk_replayer *r,
-		       const struct pk_replayer_conf *conf)
+static int bind_all(struct pk_replayer *r, const struct pk_replayer_conf *conf)
 {
-	int err = pk_bus_socket(&r->context, &r->socket, ZMQ_ROUTER, LINGER_MS);
+	int err = 0;
 
-	if (!err)
-		err = limit(r->socket);
 	for (uint32_t i = 0; !err && i < conf->endpoint_count; i++)
 		err = bind_beside(r, conf->endpoints[i]);
 	return err;
@@ -422,7 +529,7 @@ static int open_all(struct pk_replayer *r, const struct pk_replayer_conf *conf)
 	r->dir_fd = open(conf->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir_fd < 0)
 		return -errno;
-	return open_socket(r, conf);
+	return bind_all(r, conf);
 }
 
 int pk_replayer_new(struct pk_replayer **out,
@@ -441,6 +548,7 @@ int pk_replayer_new(struct pk_replayer **out,
 	r->sensor_hash = pk_bus_sensor(conf->sensor);
 	r->epoch = conf->epoch;
 	r->idle_ns = conf->idle_ns ? conf->idle_ns : PK_REPLAYER_IDLE_NS;
+	r->gate = conf->gate;
 	memcpy(r->mark, conf->mark, sizeof(r->mark));
 	err = open_all(r, conf);
 	if (!err)
@@ -466,7 +574,9 @@ void pk_replayer_free(struct pk_replayer *r)
 	}
 	for (int i = 0; i < PK_REPLAYER_SESSIONS; i++)
 		pk_journal_reader_free(r->session[i].reader);
-	pk_bus_socket_close(r->context, r->socket);
+	pk_gate_close(r->gate, r->socket[1]);
+	pk_peers_free(r->peers, r->socket[0]);
+	pk_bus_socket_close(r->context, r->socket[0]);
 	if (r->dir_fd >= 0)
 		close(r->dir_fd);
 	if (r->wake >= 0)
@@ -485,5 +595,6 @@ void pk_replayer_count(struct pk_replayer *r, struct pk_replayer_counters *out)
 {
 	pthread_mutex_lock(&r->lock);
 	*out = r->told;
+	out->turned_away = atomic_load(&r->turned_away);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -27,6 +27,9 @@
  *
  * The header of all but messages has class PK_BUS_ANSWER and number 0.
  *
+ * Behind a gate (control/bus/gate.h) each request is refused to a client whose
+ * role does not allow it, or does no more.
+ *
  * A replay goes up to what was written when it was asked for. Each message
  * uses up one of the credit that the client gave; gaps and the end need none.
  * A client that does not read, or gives no credit, stops its own replays only;
@@ -57,27 +60,30 @@ enum {
  * requests = hellos + replays + credits + cancels + refused
  * replays = ended + cancelled + expired + gone + failed + open
  */
-#define PK_REPLAYER_COUNTERS(_)                                          \
-	_(requests, "requests received")                                 \
-	_(hellos, "of these, greetings")                                 \
-	_(replays, "of these, replays that were begun")                  \
-	_(credits, "of these, more credit")                              \
-	_(cancels, "of these, to end a replay early")                    \
-	_(refused, "of these, refused: malformed, or over a bound")      \
-	_(ended, "replays that came to their end")                       \
-	_(cancelled, "replays that the client ended")                    \
-	_(expired, "replays ended because the client did nothing")       \
-	_(gone, "replays ended because the client was gone")             \
-	_(failed, "replays ended because the journal could not be read") \
-	_(open, "replays under way")                                     \
-	_(messages, "messages sent again")                               \
-	_(bytes, "their payload bytes")                                  \
-	_(overrun, "numbers asked for that the journal had no more")     \
-	_(unsent, "answers that the client had no room for")
+#define PK_REPLAYER_COUNTERS(_)                                           \
+	_(requests, "requests received")                                  \
+	_(hellos, "of these, greetings")                                  \
+	_(replays, "of these, replays that were begun")                   \
+	_(credits, "of these, more credit")                               \
+	_(cancels, "of these, to end a replay early")                     \
+	_(refused, "of these, refused: malformed, over a bound, no role") \
+	_(ended, "replays that came to their end")                        \
+	_(cancelled, "replays that the client ended")                     \
+	_(expired, "replays ended because the client did nothing")        \
+	_(gone, "replays ended because the client was gone")              \
+	_(failed, "replays ended because the journal could not be read")  \
+	_(open, "replays under way")                                      \
+	_(messages, "messages sent again")                                \
+	_(bytes, "their payload bytes")                                   \
+	_(overrun, "numbers asked for that the journal had no more")      \
+	_(unsent, "answers that the client had no room for")              \
+	_(turned_away, "connections above the bound")
 
 struct pk_replayer_counters {
 	PK_REPLAYER_COUNTERS(PK_COUNTER_FIELD)
 };
+
+struct pk_gate;
 
 struct pk_replayer_conf {
 	const char *const *endpoints; /* of the bus */
@@ -90,7 +96,8 @@ struct pk_replayer_conf {
 	 * the life of the object.
 	 */
 	const struct pk_journal_mark *mark[PK_BUS_CLASS_COUNT];
-	uint64_t idle_ns; /* 0: PK_REPLAYER_IDLE_NS */
+	uint64_t idle_ns;     /* 0: PK_REPLAYER_IDLE_NS */
+	struct pk_gate *gate; /* before tcp:// endpoints; NULL: none */
 };
 
 struct pk_replayer;

@@ -10,15 +10,21 @@
 
 #include "control/bus/ask.h"
 #include "control/bus/endpoint.h"
+#include "control/bus/peers.h"
 #include "control/bus/replayer.h"
 #include "control/journal/reader.h"
 
-enum { PK_REPLAYER_NAME = 255, PK_REPLAYER_JSON = 1024 };
+enum {
+	PK_REPLAYER_NAME = 255,
+	PK_REPLAYER_JSON = 1024,
+	PK_REPLAYER_SOCKETS = 2,
+};
 
 /* How ROUTER names who asked. */
 struct pk_replayer_peer {
 	uint8_t name[PK_REPLAYER_NAME];
 	uint8_t len;
+	uint8_t gated; /* of which socket */
 };
 
 struct pk_replayer_session {
@@ -48,10 +54,14 @@ struct pk_replayer {
 	int dir_fd;
 	int wake; /* eventfd: end */
 	void *context;
+	struct pk_gate *gate;
 	pthread_t thread;
 	int started;
-	/* the thread's */
-	void *socket;
+	/* the thread's: of those who need no key, and who do; NULL: no such */
+	void *socket[PK_REPLAYER_SOCKETS];
+	struct pk_peers *peers; /* of the first; the gate has the other's */
+	_Atomic uint64_t turned_away;
+	uint64_t revoked; /* as the gate said last */
 	uint64_t now_ns;
 	struct pk_replayer_session session[PK_REPLAYER_SESSIONS];
 	struct pk_replayer_counters count;
@@ -68,6 +78,13 @@ struct pk_replayer {
 int pk_replayer_answer(struct pk_replayer *r,
 		       const struct pk_replayer_peer *peer, const char *topic,
 		       int len);
+
+/* The socket by which that one asked. */
+static inline void *pk_replayer_socket(const struct pk_replayer *r,
+				       const struct pk_replayer_peer *peer)
+{
+	return r->socket[peer->gated];
+}
 
 /* Refuse with a sentence; @ask may have an id. */
 void pk_replayer_error(struct pk_replayer *r,

@@ -96,10 +96,11 @@ static int tell_message(struct pk_replayer *r, struct pk_replayer_session *s)
 
 	snprintf(topic, sizeof(topic), "v1/%s/%.*s%s", pk_bus_words[s->class],
 		 (int)m->subject_len, m->subject, m->subject_len ? "/" : "");
-	if (zmq_send(r->socket, s->peer.name, s->peer.len,
+	if (zmq_send(pk_replayer_socket(r, &s->peer), s->peer.name, s->peer.len,
 		     ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
 		return -errno;
-	err = pk_frames_send(r->socket, topic, &h, m->text, m->text_len);
+	err = pk_frames_send(pk_replayer_socket(r, &s->peer), topic, &h,
+			     m->text, m->text_len);
 	if (err)
 		return err;
 	r->count.messages++;

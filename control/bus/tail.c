@@ -14,6 +14,7 @@
 #include "control/bus/ask.h"
 #include "control/bus/endpoint.h"
 #include "control/bus/frames.h"
+#include "control/bus/keys.h"
 #include "control/bus/replayer.h"
 #include "control/bus_socket.h"
 #include "control/encode.h"
@@ -284,6 +285,9 @@ static int read_answer(struct pk_tail *t, const struct pk_bus_message *m,
 		goto out;
 	if (!strcmp(m->topic, "v1/hello/"))
 		ret = on_hello(t, o, out);
+	else if (t->state == GREETING && !strcmp(m->topic, "v1/error/") &&
+		 !json_object_object_get_ex(o, "id", NULL))
+		ret = on_error(t, o, out); /* not even a greeting */
 	else if (t->state != FETCHING || number_of(o, "id") != t->id)
 		ret = 0;
 	else if (!strcmp(m->topic, "v1/gap/"))
@@ -495,11 +499,14 @@ static int open_all(struct pk_tail *t, const struct pk_tail_conf *conf)
 	if (err)
 		return err;
 	snprintf(topic, sizeof(topic), "v1/%s/", pk_bus_words[t->class]);
-	err = pk_bus_subscribe(&t->sub, conf->endpoint, topics, 1);
+	err = pk_bus_subscribe_keys(&t->sub, conf->endpoint, topics, 1,
+				    conf->keys);
 	if (!err)
 		err = pk_bus_socket(&t->context, &t->socket, ZMQ_DEALER, 0);
 	if (!err)
 		err = limit(t->socket);
+	if (!err && conf->keys)
+		err = pk_keys_use(t->socket, conf->keys);
 	if (!err && zmq_connect(t->socket, replay ? replay : beside))
 		err = -errno;
 	return err;

@@ -66,9 +66,12 @@ struct pk_tail_counters {
 	PK_TAIL_COUNTERS(PK_COUNTER_FIELD)
 };
 
+struct pk_keys;
+
 struct pk_tail_conf {
-	const char *endpoint; /* of the bus */
-	const char *replay;   /* NULL: beside it */
+	const char *endpoint;	    /* of the bus */
+	const char *replay;	    /* NULL: beside it */
+	const struct pk_keys *keys; /* NULL: it has no gate */
 	enum pk_bus_class class;
 	uint64_t since;	      /* the latest that is there already; or NOW */
 	uint64_t epoch;	      /* pk_tail_epoch() of then; 0: not known */

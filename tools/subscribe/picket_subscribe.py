@@ -3,7 +3,8 @@
 """Every threat of a sensor, in order, a line each.
 
     picket_subscribe.py [--since N|now] [--count N] [--idle SECONDS]
-                        [--state FILE] [--replay ENDPOINT] [ENDPOINT]
+                        [--state FILE] [--replay ENDPOINT]
+                        [--server-key FILE --secret FILE] [ENDPOINT]
 
 The protocol of the bus and its replay server, written down once more and from
 the description alone: an example for other subscribers, and what the tests
@@ -34,7 +35,8 @@ def replay_endpoint(bus):
 class Subscriber:
     """Gives ("message", json), ("gap", from, to) or ("anew", from)."""
 
-    def __init__(self, bus, replay, since, epoch):
+    def __init__(self, bus, replay, since, epoch, keys=None):
+        self.keys = keys
         self.next = None if since is None else since + 1
         self.epoch = epoch
         self.top = 0
@@ -43,9 +45,18 @@ class Subscriber:
         self.sub = context.socket(zmq.SUB)
         self.sub.setsockopt(zmq.SUBSCRIBE, b"v1/threat/")
         self.sub.setsockopt(zmq.SUBSCRIBE, b"v1/hb/")
+        self.use_keys(self.sub)
         self.sub.connect(bus)
         self.context, self.replay = context, replay
         self.dealer = None
+
+    def use_keys(self, socket):
+        """The sensor's public key and our own secret: CURVE."""
+        if self.keys:
+            server, secret = self.keys
+            socket.curve_serverkey = server
+            socket.curve_publickey = zmq.curve_public(secret)
+            socket.curve_secretkey = secret
 
     def close(self):
         self.sub.close(linger=0)
@@ -57,6 +68,7 @@ class Subscriber:
         if self.dealer:
             self.dealer.close(linger=0)
         self.dealer = self.context.socket(zmq.DEALER)
+        self.use_keys(self.dealer)
         self.dealer.connect(self.replay)
 
     def answer(self):
@@ -73,8 +85,11 @@ class Subscriber:
         self.reconnect()
         self.ask(op="hello")
         topic, _, text = self.answer()
-        assert topic == "v1/hello/", (topic, text)
         told = json.loads(text)
+        if topic == "v1/error/":
+            time.sleep(1)  # to be asked again, not at once
+            raise TimeoutError(told["error"])
+        assert topic == "v1/hello/", (topic, text)
         epoch, threat = int(told["epoch"], 16), told["classes"]["threat"]
         other = self.epoch not in (None, epoch)
         self.epoch, self.top = epoch, threat["last"]
@@ -172,6 +187,13 @@ def save(path, subscriber):
     os.replace(path + ".new", path)
 
 
+def read_key(path):
+    """The first line of a key file that is none of its remarks."""
+    with open(path, "rb") as f:
+        return next(line.strip() for line in f
+                    if line.strip() and not line.startswith(b"# "))
+
+
 def arguments():
     p = argparse.ArgumentParser(description="every threat of a sensor")
     p.add_argument("endpoint", nargs="?", default="ipc:///run/picket/bus.sock")
@@ -180,6 +202,8 @@ def arguments():
     p.add_argument("--count", type=int, default=0)
     p.add_argument("--idle", type=float, default=0)
     p.add_argument("--replay")
+    p.add_argument("--server-key", type=read_key)
+    p.add_argument("--secret", type=read_key)
     return p.parse_args()
 
 
@@ -189,7 +213,7 @@ def main():
     if a.state and load(a.state):
         since, epoch = load(a.state)
     s = Subscriber(a.endpoint, a.replay or replay_endpoint(a.endpoint), since,
-                   epoch)
+                   epoch, a.secret and (a.server_key, a.secret))
     printed, gaps, heard = 0, False, time.monotonic()
     for event in s.events(200):
         if event is None:

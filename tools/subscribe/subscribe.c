@@ -3,7 +3,8 @@
  * picket-subscribe: every threat of a sensor, in order, a line each.
  *
  *	picket-subscribe [--since N] [--state FILE] [--count N] [--idle SECONDS]
- *			 [--replay ENDPOINT] [ENDPOINT]
+ *			 [--replay ENDPOINT] [--server-key FILE --secret FILE]
+ *			 [ENDPOINT]
  *
  * An example of a subscriber that loses nothing (control/bus/tail.h), and
  * useful as it is: what it prints is the JSON of the bus, byte for byte. The
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/bus/keys.h"
 #include "control/bus/tail.h"
 
 enum {
@@ -33,8 +35,11 @@ enum {
 struct job {
 	struct pk_tail_conf conf;
 	const char *state; /* a file's name, or NULL */
-	uint64_t count;	   /* 0: without end */
-	uint64_t idle_ms;  /* 0: likewise */
+	const char *server_key;
+	const char *secret;
+	struct pk_keys keys;
+	uint64_t count;	  /* 0: without end */
+	uint64_t idle_ms; /* 0: likewise */
 	uint64_t printed;
 	uint64_t saved; /* the number that the state file has */
 	int gaps;
@@ -52,7 +57,8 @@ static int usage(const char *why)
 	fprintf(stderr,
 		"picket-subscribe: %s\n"
 		"usage: picket-subscribe [--since N|now] [--state FILE] "
-		"[--count N] [--idle SECONDS] [--replay ENDPOINT] [ENDPOINT]\n",
+		"[--count N] [--idle SECONDS] [--replay ENDPOINT] "
+		"[--server-key FILE --secret FILE] [ENDPOINT]\n",
 		why);
 	return USAGE;
 }
@@ -103,6 +109,17 @@ static int save(struct job *j, const struct pk_tail *t)
 	}
 	j->saved = last;
 	return 0;
+}
+
+static int load_keys(struct job *j)
+{
+	char err[PK_CURVE_SENTENCE];
+	int ret = pk_keys_load(&j->keys, j->server_key, j->secret, err);
+
+	if (ret)
+		fprintf(stderr, "picket-subscribe: %s\n", err);
+	j->conf.keys = &j->keys;
+	return ret;
 }
 
 /* ---- events ---- */
@@ -205,6 +222,12 @@ static const char *take_option(struct job *j, int option, const char *value)
 	case 'r':
 		j->conf.replay = value;
 		return NULL;
+	case 'k':
+		j->server_key = value;
+		return NULL;
+	case 'K':
+		j->secret = value;
+		return NULL;
 	case 'n':
 		return number(value, &j->count) ? "--count takes a number"
 						: NULL;
@@ -223,6 +246,8 @@ int main(int argc, char **argv)
 		{ "since", required_argument, NULL, 's' },
 		{ "state", required_argument, NULL, 'f' },
 		{ "replay", required_argument, NULL, 'r' },
+		{ "server-key", required_argument, NULL, 'k' },
+		{ "secret", required_argument, NULL, 'K' },
 		{ "count", required_argument, NULL, 'n' },
 		{ "idle", required_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
@@ -239,8 +264,12 @@ int main(int argc, char **argv)
 		why = take_option(&j, option, optarg);
 	if (!why && optind + 1 < argc)
 		why = "more than one endpoint";
+	if (!why && !j.server_key != !j.secret)
+		why = "--server-key and --secret go together";
 	if (why)
 		return usage(why);
+	if (j.secret && load_keys(&j))
+		return FAILED;
 	if (optind < argc)
 		j.conf.endpoint = argv[optind];
 	if (j.state && load(&j))
