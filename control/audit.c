@@ -132,21 +132,23 @@ static const struct identity identities[] = {
 	  "pipeline.flow_bytes + all.lost_bytes", 0, RECORDS },
 	{ "matches", "pipeline.matches",
 	  "pipeline.below + pipeline.evidence + pipeline.no_window", 0, EXACT },
-	{ "window", "window.events",
+	{ "window", "window.events + window.restored",
 	  "window.resident + window.aged + window.displaced + "
 	  "window.forgotten",
 	  0, EXACT },
 	{ "evidence", "threat.evidence",
 	  "threat.opened + threat.folded + threat.redundant + "
-	  "threat.watched + threat.expired + threat.no_memory",
+	  "threat.watched + threat.expired + threat.suppressed + "
+	  "threat.no_memory",
 	  0, EXACT },
-	{ "threats", "threat.opened",
+	{ "threats", "threat.opened + threat.revived",
 	  "threat.closed_quiet + threat.closed_early + threat.closed_end + "
-	  "threat.open",
+	  "threat.closed_suppressed + threat.open",
 	  0, EXACT },
 	{ "threats told", "threat.told",
 	  "threat.opened + threat.updates + threat.closed_quiet + "
-	  "threat.closed_early + threat.closed_end",
+	  "threat.closed_early + threat.closed_end + "
+	  "threat.closed_suppressed",
 	  0, EXACT },
 	{ "threats out", "threat.told", "told_out", 0, EXACT },
 	{ "journal", "journal_offered",

@@ -11,13 +11,18 @@
 
 #include "control/bus.h"
 #include "control/config_read.h"
+#include "control/files/files.h"
 #include "control/journal/journal.h"
 #include "control/jsonc.h"
+#include "control/suppress.h"
+#include "control/threat.h"
 #include "dataplane/stats.h"
 #include "ioc/feed/feed.h"
 
 #define LIBEXEC_DIR "/usr/libexec/picket"
 #define STATE_DIR   "/var/lib/picket"
+
+enum { DAY = 86400 };
 
 /* One key of a table; a list's elements are counted in @counter. */
 #define KEY(word, what, type, field, ...)                              \
@@ -54,9 +59,26 @@ static const struct pk_key flow_keys[] = {
 	END
 };
 
+static const struct pk_key threats_keys[] = {
+	KEY("mute", DURATION, pk_config_threats, mute_s,
+	    .min = 1, .max = 7 * DAY),
+	KEY("hold", DURATION, pk_config_threats, hold_s,
+	    .min = 1, .max = 365 * DAY),
+	KEY("capacity", NUMBER, pk_config_threats, capacity,
+	    .min = 64, .max = 1 << 20),
+	END
+};
+
+static const struct pk_key curve_keys[] = {
+	KEY("secret", TEXT, pk_config, curve_secret, .check = pk_check_path),
+	KEY("clients", TEXT, pk_config, curve_clients, .check = pk_check_path),
+	END
+};
+
 static const struct pk_key bus_keys[] = {
 	LIST("endpoints", endpoint, endpoints, PK_CONFIG_ENDPOINTS,
 	     .check = pk_check_endpoint),
+	SECTION("curve", curve_keys),
 	END
 };
 
@@ -64,6 +86,12 @@ static const struct pk_key journal_keys[] = {
 	KEY("bytes", NUMBER64, pk_config, journal_bytes,
 	    .min = 64 << 20, .max = 1ULL << 40),
 	KEY("sync", TEXT, pk_config, journal_sync, .check = pk_check_sync),
+	END
+};
+
+static const struct pk_key metrics_keys[] = {
+	KEY("listen", TEXT, pk_config, metrics_listen,
+	    .check = pk_check_metrics),
 	END
 };
 
@@ -128,6 +156,63 @@ static const struct pk_key list_keys[] = {
 	END
 };
 
+static const struct pk_key suppress_keys[] = {
+	KEY("type", TEXT, pk_config_suppress, type, .check = pk_check_threat),
+	KEY("offender", TEXT, pk_config_suppress, offender,
+	    .check = pk_check_network),
+	KEY("target", TEXT, pk_config_suppress, target,
+	    .check = pk_check_network),
+	KEY("indicator", TEXT, pk_config_suppress, indicator),
+	KEY("feed", TEXT, pk_config_suppress, feed, .check = pk_check_name),
+	KEY("until", TEXT, pk_config_suppress, until, .check = pk_check_until),
+	KEY("comment", TEXT, pk_config_suppress, comment),
+	END
+};
+
+static const struct pk_key output_keys[] = {
+	KEY("path", TEXT, pk_config_output, path, .check = pk_check_path),
+	KEY("profile", TEXT, pk_config_output, profile,
+	    .check = pk_check_profile),
+	{ .name = "types", .kind = PK_KEY_LIST,
+	  .at = offsetof(struct pk_config_output, type),
+	  .size = sizeof(((struct pk_config_output *)0)->type[0]),
+	  .max = PK_CONFIG_TYPES,
+	  .count = offsetof(struct pk_config_output, types),
+	  .check = pk_check_threat },
+	KEY("severity_min", TEXT, pk_config_output, severity_min,
+	    .check = pk_check_threat_severity),
+	KEY("rotate_bytes", NUMBER64, pk_config_output, rotate_bytes,
+	    .max = 1ULL << 40),
+	KEY("rotate_age", NUMBER, pk_config_output, rotate_age_s,
+	    .max = 366 * 86400),
+	KEY("keep", NUMBER, pk_config_output, keep, .max = PK_FILES_KEEP),
+	END
+};
+
+#define SEND_LIST(word, field, counter, most, how)                          \
+	{ .name = word, .kind = PK_KEY_LIST,                                \
+	  .at = offsetof(struct pk_config_send, field),                     \
+	  .size = sizeof(((struct pk_config_send *)0)->field[0]),           \
+	  .max = (most), .count = offsetof(struct pk_config_send, counter), \
+	  .check = (how) }
+static const struct pk_key send_keys[] = {
+	KEY("name", TEXT, pk_config_send, name, .check = pk_check_name),
+	KEY("endpoint", TEXT, pk_config_send, endpoint,
+	    .check = pk_check_endpoint),
+	KEY("pattern", TEXT, pk_config_send, pattern,
+	    .check = pk_check_pattern),
+	KEY("connect", BOOL, pk_config_send, connect),
+	KEY("server_key", TEXT, pk_config_send, server_key,
+	    .check = pk_check_key),
+	KEY("severity_min", TEXT, pk_config_send, severity_min,
+	    .check = pk_check_threat_severity),
+	KEY("profile", TEXT, pk_config_send, profile,
+	    .check = pk_check_profile),
+	SEND_LIST("types", type, types, PK_CONFIG_TYPES, pk_check_threat),
+	SEND_LIST("feeds", feed, feeds, PK_CONFIG_FEEDS, pk_check_name),
+	END
+};
+
 static const struct pk_key guard_keys[] = {
 	KEY("bogons", BOOL, pk_config, guard.bogons),
 	KEY("public_suffixes", BOOL, pk_config, guard.suffixes),
@@ -150,15 +235,21 @@ static const struct pk_key top_keys[] = {
 	KEY("log_level", LEVEL, pk_config, log_level),
 	KEY("keep", BOOL, pk_config, keep),
 	KEY("flow", OBJECT, pk_config, flow, .keys = flow_keys),
+	KEY("threats", OBJECT, pk_config, threats, .keys = threats_keys),
 	SECTION("bus", bus_keys),
 	SECTION("control", control_keys),
 	SECTION("journal", journal_keys),
+	SECTION("metrics", metrics_keys),
 	LIST("interfaces", interface, interfaces, PK_CONFIG_INTERFACES,
 	     .keys = interface_keys),
 	LIST("ports", port, ports, PK_CONFIG_PORTS, .keys = port_keys),
 	LIST("indicators", file, files, PK_CONFIG_FILES, .keys = file_keys),
 	LIST("safelists", list, lists, PK_CONFIG_LISTS, .keys = list_keys),
+	LIST("files", output, outputs, PK_CONFIG_OUTPUTS, .keys = output_keys),
+	LIST("outputs", send, sends, PK_CONFIG_SENDS, .keys = send_keys),
 	SECTION("guards", guard_keys),
+	LIST("suppress", suppress, suppresses, PK_CONFIG_SUPPRESS,
+	     .keys = suppress_keys),
 	END
 };
 /* clang-format on */
@@ -257,6 +348,48 @@ static int check_names(const struct pk_config_reader *r,
 	return err;
 }
 
+static int check_rule(const struct pk_config_reader *r, unsigned line,
+		      const struct pk_config *c, uint32_t i,
+		      struct pk_suppress *all)
+{
+	const struct pk_config_suppress *from = &c->suppress[i];
+	const struct pk_suppress_said said = {
+		.type = from->type,
+		.offender = from->offender,
+		.target = from->target,
+		.indicator = from->indicator,
+		.feed = from->feed,
+		.by = PK_SUPPRESS_NOBODY,
+	};
+	char why[PK_SUPPRESS_WHY];
+	uint32_t number;
+	int err = pk_suppress_add(all, &said, &number, why);
+
+	if (err == -EEXIST)
+		return pk_config_fail(r, line,
+				      "\"suppress[%u]\" names the same as "
+				      "\"suppress[%u]\"",
+				      i, number - 1);
+	return err ? pk_config_fail(r, line, "\"suppress[%u]\": %s", i, why)
+		   : 0;
+}
+
+/* As rules alone, without their ends: one may have ended meanwhile. */
+static int check_rules(const struct pk_config_reader *r,
+		       const struct pk_jsonc *top, const struct pk_config *c)
+{
+	struct pk_suppress *all;
+	int err = pk_suppress_new(&all);
+
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < c->suppresses && !err; i++)
+		err = check_rule(r, element(member(top, "suppress"), i)->line,
+				 c, i, all);
+	pk_suppress_free(all);
+	return err;
+}
+
 /* What one key alone cannot tell. */
 static int check_whole(const struct pk_config_reader *r,
 		       const struct pk_jsonc *top, struct pk_config *c)
@@ -278,13 +411,19 @@ static int check_whole(const struct pk_config_reader *r,
 	if (!err)
 		err = check_unique(r, top, "safelists", "path");
 	if (!err)
+		err = check_unique(r, top, "files", "path");
+	if (!err)
+		err = check_unique(r, top, "outputs", "name");
+	if (!err)
 		err = check_names(r, top, c);
+	if (!err)
+		err = check_rules(r, top, c);
 	if (!c->endpoints) {
 		c->endpoints = 1;
 		snprintf(c->endpoint[0], PK_CONFIG_TEXT,
 			 "ipc://%s/" PK_BUS_SOCKET, c->run_dir);
 	}
-	return err;
+	return err ? err : pk_config_check_bus(r, top, c);
 }
 
 static void set_defaults(struct pk_config *c)
@@ -298,6 +437,11 @@ static void set_defaults(struct pk_config *c)
 					   .syn_s = 5,
 					   .closed_s = 1,
 					   .capacity = 1 << 18 };
+	c->threats = (struct pk_config_threats){
+		.mute_s = PK_THREAT_MUTE_NS / 1000000000,
+		.hold_s = PK_THREAT_HOLD_SEC,
+		.capacity = PK_THREAT_CAPACITY,
+	};
 	strcpy(c->run_dir, "/run/picket");
 	strcpy(c->pin_dir, "/sys/fs/bpf/picket");
 	strcpy(c->state_dir, STATE_DIR);
@@ -308,6 +452,15 @@ static void set_defaults(struct pk_config *c)
 	for (uint32_t i = 0; i < PK_CONFIG_FILES; i++) {
 		c->file[i].confidence = PK_CONFIDENCE_UNKNOWN;
 		c->file[i].replace = true;
+	}
+	for (uint32_t i = 0; i < PK_CONFIG_SENDS; i++) {
+		strcpy(c->send[i].pattern, "push");
+		strcpy(c->send[i].profile, "picket");
+	}
+	for (uint32_t i = 0; i < PK_CONFIG_OUTPUTS; i++) {
+		strcpy(c->output[i].profile, "picket");
+		c->output[i].rotate_bytes = 256 << 20;
+		c->output[i].keep = 8;
 	}
 	if (gethostname(c->sensor, sizeof(c->sensor) - 1) ||
 	    pk_check_name(c->sensor))

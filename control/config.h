@@ -36,7 +36,12 @@ enum {
 	PK_CONFIG_PORTS = 16,
 	PK_CONFIG_FILES = 64,
 	PK_CONFIG_LISTS = 32,	   /* safelists */
+	PK_CONFIG_OUTPUTS = 16,	   /* files that threats are written to */
+	PK_CONFIG_SENDS = 8,	   /* endpoints that threats are sent to */
+	PK_CONFIG_FEEDS = 16,	   /* of one of them */
+	PK_CONFIG_TYPES = 16,	   /* of threats, of one of them */
 	PK_CONFIG_NETS = 64,	   /* own networks */
+	PK_CONFIG_SUPPRESS = 64,   /* rules that suppress threats */
 	PK_CONFIG_BYTES = 1 << 20, /* of the longest file */
 };
 
@@ -92,6 +97,17 @@ struct pk_config_list {
 	char list[PK_CONFIG_NAME]; /* "" : the file's name */
 };
 
+/* A rule that suppresses threats (control/suppress.h); "": any. */
+struct pk_config_suppress {
+	char type[PK_CONFIG_NAME];
+	char offender[64];
+	char target[64];
+	char indicator[PK_CONFIG_TEXT];
+	char feed[PK_CONFIG_NAME];
+	char until[32]; /* pk_suppress_time() */
+	char comment[PK_CONFIG_TEXT];
+};
+
 /* What keeps a bad feed out (ioc/guard/guard.h). */
 struct pk_config_guard {
 	bool bogons;	   /* refuse addresses that are not for the Internet */
@@ -110,6 +126,40 @@ struct pk_config_flow {
 	uint32_t capacity; /* flows of a worker, a power of two */
 };
 
+/* Threats of indicators; detectors have their own times (control/detector.h). */
+struct pk_config_threats {
+	uint32_t mute_s;
+	uint32_t hold_s;
+	uint32_t capacity; /* open ones, of all kinds */
+};
+
+/* A file that threats are written to (control/files/files.h). */
+struct pk_config_output {
+	char path[PK_CONFIG_TEXT]; /* absolute */
+	char profile[16];	   /* a word of PK_PROFILES */
+	char severity_min[16];	   /* "" : all */
+	uint32_t types;		   /* 0: all */
+	char type[PK_CONFIG_TYPES][32];
+	uint64_t rotate_bytes; /* 0: never for its length */
+	uint32_t rotate_age_s; /* 0: never for its age */
+	uint32_t keep;
+};
+
+/* An endpoint that threats are sent to (control/bus/sender.h). */
+struct pk_config_send {
+	char name[PK_CONFIG_NAME];
+	char endpoint[PK_CONFIG_TEXT];
+	char pattern[8];       /* push or pub */
+	bool connect;	       /* instead of binding */
+	char server_key[48];   /* of the receiver; "": without CURVE */
+	char severity_min[16]; /* "" : all */
+	char profile[16];      /* a word of PK_PROFILES */
+	uint32_t types;	       /* 0: all */
+	uint32_t feeds;	       /* 0: all */
+	char type[PK_CONFIG_TYPES][32];
+	char feed[PK_CONFIG_FEEDS][PK_CONFIG_NAME];
+};
+
 struct pk_config {
 	char sensor[PK_CONFIG_NAME]; /* default: the host's name */
 	char user[PK_CONFIG_NAME];   /* "": not configured */
@@ -123,7 +173,11 @@ struct pk_config {
 	uint64_t upload_bytes;	/* the longest upload on the control socket */
 	uint64_t journal_bytes; /* of all files of the journal, about */
 	char journal_sync[8];	/* a word of PK_SYNC_POLICIES */
+	char curve_secret[PK_CONFIG_TEXT];  /* a file; "": no CURVE */
+	char curve_clients[PK_CONFIG_TEXT]; /* likewise */
+	char metrics_listen[64];	    /* ADDRESS:PORT; "": no metrics */
 	struct pk_config_flow flow;
+	struct pk_config_threats threats;
 	struct pk_config_guard guard;
 
 	uint32_t endpoints; /* of the bus; at least 1 */
@@ -131,11 +185,17 @@ struct pk_config {
 	uint32_t ports;
 	uint32_t files;
 	uint32_t lists;
+	uint32_t outputs;
+	uint32_t suppresses;
+	uint32_t sends;
 	char endpoint[PK_CONFIG_ENDPOINTS][PK_CONFIG_TEXT];
 	struct pk_config_interface interface[PK_CONFIG_INTERFACES];
 	struct pk_config_port port[PK_CONFIG_PORTS];
 	struct pk_config_file file[PK_CONFIG_FILES];
 	struct pk_config_list list[PK_CONFIG_LISTS];
+	struct pk_config_output output[PK_CONFIG_OUTPUTS];
+	struct pk_config_suppress suppress[PK_CONFIG_SUPPRESS];
+	struct pk_config_send send[PK_CONFIG_SENDS];
 };
 
 /* The defaults, as if an empty file had been read. 0 or -ENOMEM. */

@@ -9,10 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/bus/endpoint.h"
+#include "control/bus/keys.h"
 #include "control/config.h"
 #include "control/journal/journal.h"
+#include "control/metrics/server.h"
 #include "control/near.h"
+#include "control/profile/profile.h"
 #include "control/launcher/spec.h"
+#include "control/suppress.h"
 #include "ioc/feed/feed.h"
 #include "ioc/feed/mapping.h"
 
@@ -160,6 +165,37 @@ const char *pk_check_sync(const char *text)
 	return pk_sync_find(text) >= 0 ? NULL : "never, second or turn";
 }
 
+const char *pk_check_metrics(const char *text)
+{
+	struct sockaddr_storage a;
+	socklen_t len;
+
+	switch (pk_metrics_address(text, &a, &len)) {
+	case 0:
+		return NULL;
+	case -EPERM:
+		return "a loopback address such as 127.0.0.1:9779, as metrics "
+		       "have no authentication; let a proxy carry them off "
+		       "the host";
+	default:
+		return "an address and a port such as 127.0.0.1:9779";
+	}
+}
+
+const char *pk_check_profile(const char *text)
+{
+	return pk_profile_find(text) >= 0
+		       ? NULL
+		       : "picket, eve, ecs, cef, syslog or sdn";
+}
+
+const char *pk_check_threat_severity(const char *text)
+{
+	return pk_profile_severity_find(text) >= 0
+		       ? NULL
+		       : "low, medium, high or critical";
+}
+
 const char *pk_check_network(const char *text)
 {
 	struct pk_indicator ind;
@@ -169,6 +205,24 @@ const char *pk_check_network(const char *text)
 			       PK_REFUSED_NONE
 		       ? NULL
 		       : "an address or a prefix such as 192.0.2.0/24";
+}
+
+const char *pk_check_threat(const char *text)
+{
+	for (int i = 0; i < PK_DETECTORS; i++)
+		if (!strcmp(text, pk_detectors[i].name))
+			return NULL;
+	return strcmp(text, "indicator") ? "indicator or a detector's name"
+					 : NULL;
+}
+
+const char *pk_check_until(const char *text)
+{
+	uint64_t seconds;
+
+	return pk_suppress_time(text, &seconds)
+		       ? "a time such as 2026-12-31T12:00:00Z or a day"
+		       : NULL;
 }
 
 const char *pk_check_path(const char *text)
@@ -192,29 +246,38 @@ const char *pk_check_pci(const char *text)
 				    : "a PCI address such as 0000:03:00.0";
 }
 
-/* tcp://HOST:PORT with a HOST that nobody else can reach. */
-static bool on_loopback(const char *text)
+/* tcp://HOST:PORT; whether others may reach HOST, all keys decide. */
+static bool is_tcp(const char *text)
 {
 	const char *port = strrchr(text, ':');
-	char host[INET6_ADDRSTRLEN + 8];
-	struct in_addr a;
+	size_t digits;
 
-	if (strncmp(text, "tcp://", 6) != 0 || port < text + 6 || !port[1] ||
-	    strspn(port + 1, "0123456789") != strlen(port + 1))
+	if (strncmp(text, "tcp://", 6) != 0 || port <= text + 6)
 		return false;
-	snprintf(host, sizeof(host), "%.*s", (int)(port - text - 6), text + 6);
-	return !strcmp(host, "[::1]") || (inet_pton(AF_INET, host, &a) == 1 &&
-					  ntohl(a.s_addr) >> 24 == 127);
+	digits = strspn(port + 1, "0123456789");
+	return digits && digits < 6 && !port[1 + digits] &&
+	       strlen(text) < PK_ENDPOINT_MAX;
 }
 
-/* What is said on the bus is for this host until it can be encrypted. */
 const char *pk_check_endpoint(const char *text)
 {
 	if (!strncmp(text, "ipc:///", 7) && !pk_check_path(text + 6))
 		return NULL;
-	return on_loopback(text) ? NULL
-				 : "ipc:///PATH or tcp://127.0.0.1:PORT, "
-				   "which other hosts cannot read";
+	return is_tcp(text) ? NULL : "ipc:///PATH or tcp://ADDRESS:PORT";
+}
+
+const char *pk_check_pattern(const char *text)
+{
+	return strcmp(text, "push") && strcmp(text, "pub") ? "push or pub"
+							   : NULL;
+}
+
+const char *pk_check_key(const char *text)
+{
+	return pk_keys_valid(text, strlen(text))
+		       ? NULL
+		       : "a public key of 40 characters, as `picketctl key "
+			 "gen` prints it";
 }
 
 static int read_text(const struct pk_config_reader *r, const struct place *p,
@@ -256,6 +319,42 @@ static int read_number(const struct pk_config_reader *r, const struct place *p,
 	else
 		*(uint32_t *)to = (uint32_t)v->integer;
 	return 0;
+}
+
+/* Seconds of 90s, 10m, 1h or 7d; -1 for anything else. */
+static int64_t seconds_of(const char *text)
+{
+	static const char units[] = "smhd";
+	static const int64_t worth[] = { 1, 60, 3600, 86400 };
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+	int64_t n = 0;
+
+	if (!digits || digits > 9 || !unit || text[digits + 1])
+		return -1;
+	for (size_t i = 0; i < digits; i++)
+		n = n * 10 + text[i] - '0';
+	return n * worth[unit - units];
+}
+
+static int read_duration(const struct pk_config_reader *r,
+			 const struct place *p, const struct pk_jsonc *v,
+			 const struct pk_key *k, void *to)
+{
+	int64_t n = v->type == PK_JSONC_INTEGER	 ? v->integer
+		    : v->type == PK_JSONC_STRING ? seconds_of(v->text)
+						 : -1;
+	char be[96];
+
+	if (n >= (int64_t)k->min && n <= (int64_t)k->max) {
+		*(uint32_t *)to = (uint32_t)n;
+		return 0;
+	}
+	snprintf(be, sizeof(be),
+		 "a time such as \"90s\", \"10m\" or \"1h\", from %llu to "
+		 "%llu seconds",
+		 (unsigned long long)k->min, (unsigned long long)k->max);
+	return must(r, p, v, be);
 }
 
 static int read_bool(const struct pk_config_reader *r, const struct place *p,
@@ -355,6 +454,8 @@ static int read_object(const struct pk_config_reader *r, const struct place *up,
 			err = read_text(r, &here, v, k, base + k->at);
 		else if (k->kind == PK_KEY_BOOL)
 			err = read_bool(r, &here, v, base + k->at);
+		else if (k->kind == PK_KEY_DURATION)
+			err = read_duration(r, &here, v, k, base + k->at);
 		else if (k->kind == PK_KEY_LEVEL)
 			err = read_level(r, &here, v, base + k->at);
 		else if (k->kind == PK_KEY_ADDRESS)

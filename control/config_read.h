@@ -19,6 +19,7 @@ enum pk_key_kind {
 	PK_KEY_BOOL,	 /* bool */
 	PK_KEY_NUMBER,	 /* uint32_t from @min to @max */
 	PK_KEY_NUMBER64, /* uint64_t from @min to @max */
+	PK_KEY_DURATION, /* likewise in seconds, or a text such as 90s or 1h */
 	PK_KEY_LEVEL,	 /* enum pk_log_level */
 	PK_KEY_ADDRESS,	 /* union pk_addr */
 	PK_KEY_OBJECT,	 /* a struct with @keys */
@@ -67,10 +68,22 @@ const char *pk_check_severity(const char *text);
 const char *pk_check_tlp(const char *text);
 const char *pk_check_action(const char *text);
 const char *pk_check_sync(const char *text);
+const char *pk_check_profile(const char *text);
+const char *pk_check_threat_severity(const char *text);
+const char *pk_check_metrics(const char *text);
 const char *pk_check_network(const char *text);
+const char *pk_check_threat(const char *text);
+const char *pk_check_until(const char *text);
 const char *pk_check_path(const char *text);
 const char *pk_check_vdev(const char *text);
 const char *pk_check_pci(const char *text);
 const char *pk_check_endpoint(const char *text);
+const char *pk_check_pattern(const char *text);
+const char *pk_check_key(const char *text);
+
+struct pk_config;
+/* config_bus.c: endpoints, all together. 0 or -EINVAL with the sentence. */
+int pk_config_check_bus(const struct pk_config_reader *r,
+			const struct pk_jsonc *top, const struct pk_config *c);
 
 #endif /* PK_CONTROL_CONFIG_READ_H */

@@ -96,6 +96,9 @@ const char *pk_cli_value(const struct pk_cli_args *args, const char *name);
 int pk_cli_number(const struct pk_cli *cli, const struct pk_cli_args *args,
 		  const char *name, uint64_t *out, uint64_t otherwise);
 
+/* 90, 90s, 15m, 12h, 7d, 4w. Seconds, or -1. */
+int64_t pk_cli_duration(const char *text);
+
 /* ---- telling (control/cli/cli_out.c) ---- */
 
 /* Tell an error; @hint may be NULL. Returns @status. */
@@ -177,6 +180,18 @@ void pk_cli_show_value(struct json_object *o, char *out, size_t size);
 /* The IPv4 address that was looked for in an IPv6 address's place, if one was. */
 void pk_cli_show_carried(struct json_object *o);
 
+/* The answer of "ioc explain" for people: control/cli/cli_know.c. */
+void pk_cli_show_explained(struct json_object *r);
+
+/* A rule that suppresses threats, in a line: control/cli/cli_suppress.c. */
+void pk_cli_show_rule(struct json_object *rule);
+
+/* All that was told of threat @id, as {"threats": [...]}: control/cli/
+ * cli_journal.c. 0 and the caller's, or an exit status, the error told. */
+int pk_cli_threat_messages(const struct pk_cli *cli,
+			   const struct pk_cli_args *args,
+			   struct json_object **out);
+
 /* A threat in a line for people: control/cli/cli_threat.c. */
 void pk_cli_show_threat(struct json_object *threat);
 
@@ -249,9 +264,17 @@ int pk_cli_threat_export(const struct pk_cli *cli,
 			 const struct pk_cli_args *args);
 int pk_cli_threat_follow(const struct pk_cli *cli,
 			 const struct pk_cli_args *args);
+int pk_cli_threat_explain(const struct pk_cli *cli,
+			  const struct pk_cli_args *args);
+int pk_cli_threat_suppress(const struct pk_cli *cli,
+			   const struct pk_cli_args *args);
+int pk_cli_bus_test(const struct pk_cli *cli, const struct pk_cli_args *args);
+int pk_cli_key_gen(const struct pk_cli *cli, const struct pk_cli_args *args);
+int pk_cli_key_reload(const struct pk_cli *cli, const struct pk_cli_args *args);
 int pk_cli_completion_bash(const struct pk_cli *cli,
 			   const struct pk_cli_args *args);
 int pk_cli_help(const struct pk_cli *cli, const struct pk_cli_args *args);
 int pk_cli_version(const struct pk_cli *cli, const struct pk_cli_args *args);
+int pk_cli_schema(const struct pk_cli *cli, const struct pk_cli_args *args);
 
 #endif /* PK_CONTROL_CLI_H */

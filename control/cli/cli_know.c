@@ -84,28 +84,33 @@ static void show_item(struct json_object *o)
 		show_feed(json_object_array_get_idx(feeds, i));
 }
 
+void pk_cli_show_explained(struct json_object *r)
+{
+	struct json_object *items = pk_cli_get(r, "items");
+
+	pk_cli_show_carried(r);
+	for (size_t i = 0; i < pk_cli_length(items); i++)
+		show_item(json_object_array_get_idx(items, i));
+	if (!pk_cli_length(items))
+		pk_cli_print(stdout, "%s %s: nothing covers it\n",
+			     pk_cli_text(r, "type"), pk_cli_text(r, "value"));
+	line("", "a guard keeps it out", pk_cli_text(r, "safe"));
+	line("", "last in traffic", pk_cli_text(r, "seen"));
+}
+
 int pk_cli_ioc_explain(const struct pk_cli *cli, const struct pk_cli_args *args)
 {
-	struct json_object *r = NULL, *items;
+	struct json_object *r = NULL;
 	int rc = pk_cli_call(cli, args, "value", "ioc explain", &r);
 
 	if (rc)
 		return rc;
-	items = pk_cli_get(r, "items");
-	rc = pk_cli_length(items) ? PK_CLI_OK : PK_CLI_NOT_FOUND;
-	if (cli->json) {
+	rc = pk_cli_length(pk_cli_get(r, "items")) ? PK_CLI_OK
+						   : PK_CLI_NOT_FOUND;
+	if (cli->json)
 		pk_cli_json(cli, r);
-	} else {
-		pk_cli_show_carried(r);
-		for (size_t i = 0; i < pk_cli_length(items); i++)
-			show_item(json_object_array_get_idx(items, i));
-		if (rc)
-			pk_cli_print(stdout, "%s %s: nothing covers it\n",
-				     pk_cli_text(r, "type"),
-				     pk_cli_text(r, "value"));
-		line("", "a guard keeps it out", pk_cli_text(r, "safe"));
-		line("", "last in traffic", pk_cli_text(r, "seen"));
-	}
+	else
+		pk_cli_show_explained(r);
 	json_object_put(r);
 	return rc;
 }

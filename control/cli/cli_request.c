@@ -21,8 +21,7 @@ static void key_of(const char *option, char key[KEY])
 	key[n] = 0;
 }
 
-/* 90, 90s, 15m, 12h, 7d, 4w. Seconds, or -1. */
-static int64_t duration(const char *text)
+int64_t pk_cli_duration(const char *text)
 {
 	static const struct {
 		char unit;
@@ -79,7 +78,7 @@ static int add_option(const struct pk_cli *cli, const struct pk_cli_args *args,
 			return rc;
 		v = json_object_new_uint64(number);
 	} else if (!strcmp(o->value, "DURATION")) {
-		seconds = duration(args->value[i]);
+		seconds = pk_cli_duration(args->value[i]);
 		if (seconds < 0)
 			return pk_cli_fail(cli, PK_CLI_USAGE, "usage",
 					   "write 90s, 15m, 12h, 7d or 4w",

@@ -80,6 +80,28 @@ static void show_troubles(struct json_object *planes)
 	}
 }
 
+/* What a restart would begin with. */
+static void show_checkpoint(struct json_object *o)
+{
+	int64_t refused =
+		pk_cli_int(o, "refused") + pk_cli_int(o, "refused_parts");
+
+	if (!o)
+		return;
+	pk_cli_print(stdout, "checkpoint: %s bytes, %s s old%s",
+		     pk_cli_text(o, "bytes"), pk_cli_text(o, "age_s"),
+		     json_object_get_boolean(pk_cli_get(o, "current"))
+			     ? ", nothing changed since"
+			     : "");
+	if (refused)
+		pk_cli_print(stdout, ", %" PRId64 " refused at the start",
+			     refused);
+	if (pk_cli_int(o, "failed"))
+		pk_cli_print(stdout, ", %" PRId64 " could not be written",
+			     pk_cli_int(o, "failed"));
+	pk_cli_print(stdout, "\n");
+}
+
 static void show_head(struct json_object *r)
 {
 	struct json_object *bus = pk_cli_get(r, "bus");
@@ -106,6 +128,32 @@ static void show_head(struct json_object *r)
 			     json_object_get_string(
 				     json_object_array_get_idx(ends, i)));
 	pk_cli_print(stdout, "\n");
+	show_checkpoint(pk_cli_get(r, "checkpoint"));
+}
+
+/* Stages that nothing has passed are left out. */
+static void show_latency(struct json_object *latency)
+{
+	static const char *const heads[] = { "LATENCY", ">COUNT",  ">P50 US",
+					     ">P99 US", ">MAX US", NULL };
+	static const char *const keys[] = { "count", "p50_us", "p99_us",
+					    "max_us" };
+	struct pk_cli_table *t;
+
+	if (!json_object_is_type(latency, json_type_object) ||
+	    pk_cli_table_new(&t, heads, 5))
+		return;
+	json_object_object_foreach(latency, stage, o)
+	{
+		const char *cells[5] = { stage };
+
+		for (size_t k = 0; k < 4; k++)
+			cells[k + 1] = pk_cli_text(o, keys[k]);
+		if (pk_cli_int(o, "count"))
+			pk_cli_table_row(t, cells);
+	}
+	pk_cli_print(stdout, "\n");
+	pk_cli_table_print(t, true);
 }
 
 static void show_status(struct json_object *r)
@@ -135,6 +183,7 @@ static void show_status(struct json_object *r)
 	show_counters(ports);
 	show_list(planes, "planes", plane_heads, plane_keys);
 	show_troubles(planes);
+	show_latency(pk_cli_get(r, "latency"));
 }
 
 int pk_cli_status(const struct pk_cli *cli, const struct pk_cli_args *args)

@@ -187,15 +187,27 @@
  *            the system's time is right although it is more than a day ahead of
  *            what was saved: indicators may end again. clock: "", or what is
  *            still wrong
- *  threat list {limit?}                          {threats:[THREAT], total}
- *            the open ones, oldest first, at most limit (1000); a THREAT is the
- *            object of the bus
+ *  threat list {limit?, id?}                     {threats:[THREAT], total}
+ *            the open ones, or that one, oldest first, at most limit (1000); a
+ *            THREAT is the object of the bus
  *  threat journal {from?, since?, id?,            {threats:[THREAT], first,
  *                 limit?}                          last, missing:[{from, to}],
  *                                                 next?}
  *            messages from number from (1) on, not older than since seconds, of that
  *            threat; at most limit (1000, at most 10000). missing: numbers that
  *            were asked for and are gone; next is there if more may follow
+ *  threat explain {threat:THREAT}                {detector?:{name, where,
+ *                 threshold, window, mute, hold, severity, confidence},
+ *                 suppress:[RULE]}
+ *            the detector of its type, and the rules that match it now
+ *  threat suppress add {type?, offender?,        RULE, {closed}
+ *            target?, indicator?, feed?, comment?, for? | until?}
+ *            RULE {number, type, offender, target, indicator, feed, until?,
+ *            comment, by | from:"configuration", made, count, first?, last?}
+ *            for: seconds; until: a time. closed: open threats that it closed.
+ *            answered when it is on disk; control/suppress.h says what matches
+ *  threat suppress del {number}                  RULE
+ *  threat suppress list {}                       {rules:[RULE]}
  *  feed list {}                                  {feeds:[FEED]}
  *            FEED {feed, items, format, source, licence, attribution, ttl,
  *            loaded?, records, refused}

@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "control/daemon/ctlops_bus.h"
 #include "control/daemon/ctlops_inside.h"
 #include "control/daemon/ctlops_threat.h"
 #include "control/daemon/status.h"
@@ -462,5 +463,7 @@ int pk_ctlops_register(struct pk_daemon *d)
 		err = pk_ctl_add(d->ctl, ops[i].name, ops[i].fn, d);
 	if (!err)
 		err = pk_ctlops_register_threat(d);
+	if (!err)
+		err = pk_ctlops_register_bus(d);
 	return err ? err : pk_ctlops_register_ioc(d);
 }

@@ -2,6 +2,7 @@
 /* threat journal, threat list */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "control/daemon/ctlops_threat.h"
 #include "control/journal/reader.h"
+#include "control/threat_pass.h"
 
 enum {
 	LIMIT = 1000,
@@ -16,6 +18,7 @@ enum {
 	BATCH = 64,	    /* messages read at a time, beside the loop */
 	LOOK_MAX = 1 << 17, /* messages looked at for one answer */
 	TELL = 4,	    /* elements told in a step */
+	ID = 64,
 };
 
 /* --- threat journal ------------------------------------------------------- */
@@ -34,7 +37,7 @@ struct journal {
 	struct pk_journal_reader *reader;
 	int dir_fd;
 	uint64_t since_ns;
-	char id[64];	/* "": of any threat */
+	char id[ID];	/* "": of any threat */
 	uint64_t next;	/* the number to read next */
 	uint32_t limit; /* messages still wanted */
 	uint32_t looked;
@@ -62,9 +65,8 @@ static bool is_of(const struct pk_journal_message *m, const char *id)
 	return !*id || memmem(m->text, m->text_len, id, strlen(id));
 }
 
-/* "id":"..." as it is written; 1: answered. */
-static int take_id(struct journal *j, struct pk_args *a,
-		   struct pk_ctl_answer *out)
+/* "id":"..." as it is written, "" for none; 1: answered. */
+static int take_id(char to[ID], struct pk_args *a, struct pk_ctl_answer *out)
 {
 	const char *id = pk_args_text(a, "id", false);
 
@@ -76,7 +78,7 @@ static int take_id(struct journal *j, struct pk_args *a,
 			    "\"%.40s\" is not the id of a threat", id);
 		return 1;
 	}
-	snprintf(j->id, sizeof(j->id), "\"id\":\"%s\"", id);
+	snprintf(to, ID, "\"id\":\"%s\"", id);
 	return 0;
 }
 
@@ -222,7 +224,7 @@ static int op_journal(void *arg, struct json_object *args, const void *bytes,
 	if (ago)
 		j->since_ns = since(ago);
 	j->limit = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT_MAX);
-	if (take_id(j, &a, out) || pk_args_end(&a, out)) {
+	if (take_id(j->id, &a, out) || pk_args_end(&a, out)) {
 		free_journal(&j->job);
 		return 0;
 	}
@@ -244,64 +246,90 @@ static int op_journal(void *arg, struct json_object *args, const void *bytes,
 
 /* --- threat list ------------------------------------------------------------ */
 
-/*
- * The open ones, oldest first. They are copied out at once, as text, since a
- * threat may close between two steps.
- */
+/* The open ones, oldest first, from a number of opening on. */
 struct list {
 	struct pk_job job;
-	char **text;
-	uint32_t count, room, told;
-	uint64_t total;
-	char *encoded; /* PK_ENCODE_MAX */
+	struct pk_daemon *d;
+	struct pk_threat_pass *pass;
+	uint32_t limit, told;
+	bool sorted;
+	bool one;
+	uint64_t id[2]; /* of that one */
+	char *encoded;	/* PK_ENCODE_MAX */
 };
 
 static void free_list(struct pk_job *job)
 {
 	struct list *l = (struct list *)job;
 
-	for (uint32_t i = 0; i < l->count; i++)
-		free(l->text[i]);
-	free(l->text);
+	pk_threat_pass_free(l->pass);
 	free(l->encoded);
 	free(l);
 }
 
-static void list_one(void *arg, const struct pk_threat *t)
+static void sort_list(struct pk_job *job)
+{
+	struct list *l = (struct list *)job;
+
+	pk_threat_pass_sort(l->pass);
+	l->sorted = true;
+}
+
+static void tell_one(void *arg, const struct pk_threat *t)
 {
 	struct list *l = arg;
+	struct json_object *o;
 
-	l->total++;
-	if (l->count == l->room ||
-	    pk_encode_threat(t, l->encoded, PK_ENCODE_MAX) < 0)
+	if (l->one && (t->id[0] != l->id[0] || t->id[1] != l->id[1]))
 		return;
-	l->text[l->count] = strdup(l->encoded);
-	l->count += l->text[l->count] != NULL;
+	if (pk_encode_threat(t, l->encoded, PK_ENCODE_MAX) < 0)
+		return;
+	o = json_tokener_parse(l->encoded);
+	if (!o)
+		return;
+	pk_ctl_element(l->job.out, o);
+	l->told++;
+}
+
+static enum pk_job_next end_list(struct list *l)
+{
+	struct json_object *o = json_object_new_object();
+	uint64_t next = pk_threat_pass_at(l->pass);
+	struct pk_pipeline_stats s;
+
+	pk_pipeline_stats(l->d->pipeline, &s);
+	pk_ctlops_add_number(o, "total", l->one ? l->told : s.threat.open);
+	if (next)
+		pk_ctlops_add_number(o, "next", next);
+	pk_ctl_ok(l->job.out, o);
+	return PK_JOB_DONE;
 }
 
 static enum pk_job_next list_step(struct pk_job *job)
 {
 	struct list *l = (struct list *)job;
-	struct json_object *o;
+	int ret = l->sorted ? 0 : pk_threat_pass_look(l->pass);
 
-	for (int i = 0; i < TELL && l->told < l->count; i++) {
-		o = json_tokener_parse(l->text[l->told++]);
-		if (o)
-			pk_ctl_element(job->out, o);
+	if (ret < 0) {
+		pk_ctl_fail(job->out, PK_CTL_E_FAILED, NULL, "out of memory");
+		return PK_JOB_DONE;
 	}
-	if (l->told < l->count)
-		return PK_JOB_MORE;
-	o = json_object_new_object();
-	pk_ctlops_add_number(o, "total", l->total);
-	pk_ctl_ok(job->out, o);
-	return PK_JOB_DONE;
+	if (!l->sorted)
+		return ret ? PK_JOB_MORE : PK_JOB_BESIDE;
+	for (int i = 0; i < TELL; i++)
+		if (l->told == l->limit ||
+		    !pk_threat_pass_show(l->pass, tell_one, l))
+			return end_list(l);
+	return PK_JOB_MORE;
 }
 
 static int op_list(void *arg, struct json_object *args, const void *bytes,
 		   size_t n, struct pk_ctl_answer *out)
 {
 	struct list *l = calloc(1, sizeof(*l));
+	struct pk_threat_pass_conf pass = { 0 };
 	struct pk_daemon *d = arg;
+	char id[ID] = "";
 	struct pk_args a;
 
 	(void)bytes;
@@ -311,19 +339,23 @@ static int op_list(void *arg, struct json_object *args, const void *bytes,
 	pk_args_begin(&a, args);
 	l->job = (struct pk_job){ .out = out,
 				  .step = list_step,
+				  .beside = sort_list,
 				  .end = free_list };
-	l->room = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT);
-	if (pk_args_end(&a, out)) {
+	l->d = d;
+	pass.from = pk_args_number(&a, "from", 0, INT64_MAX);
+	l->limit = (uint32_t)pk_args_number(&a, "limit", LIMIT, LIMIT);
+	if (take_id(id, &a, out) || pk_args_end(&a, out)) {
 		free_list(&l->job);
 		return 0;
 	}
-	l->text = calloc(l->room + 1, sizeof(*l->text));
+	l->one = sscanf(id, "\"id\":\"%16" SCNx64 "%16" SCNx64, &l->id[0],
+			&l->id[1]) == 2;
 	l->encoded = malloc(PK_ENCODE_MAX);
-	if (!l->text || !l->encoded) {
+	pass.threats = pk_pipeline_threats(d->pipeline);
+	if (!l->encoded || pk_threat_pass_new(&l->pass, &pass)) {
 		free_list(&l->job);
 		return -ENOMEM;
 	}
-	pk_pipeline_each(d->pipeline, list_one, l);
 	pk_ctl_begin(out, "threats");
 	pk_jobs_start(d->jobs, &l->job);
 	return PK_CTL_LATER;
@@ -333,5 +365,7 @@ int pk_ctlops_register_threat(struct pk_daemon *d)
 {
 	int err = pk_ctl_add(d->ctl, "threat journal", op_journal, d);
 
-	return err ? err : pk_ctl_add(d->ctl, "threat list", op_list, d);
+	if (!err)
+		err = pk_ctl_add(d->ctl, "threat list", op_list, d);
+	return err ? err : pk_ctlops_register_suppress(d);
 }

@@ -7,5 +7,6 @@
 
 /* 0 or -ENOMEM. */
 int pk_ctlops_register_threat(struct pk_daemon *d);
+int pk_ctlops_register_suppress(struct pk_daemon *d);
 
 #endif /* PK_CONTROL_CTLOPS_THREAT_H */

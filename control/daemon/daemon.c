@@ -15,7 +15,9 @@
 #include <json-c/json.h>
 
 #include "control/daemon/ctlops.h"
+#include "control/daemon/ctlops_bus.h"
 #include "control/daemon/daemon_inside.h"
+#include "control/daemon/metrics.h"
 #include "control/launcher/launcher.h"
 #include "control/log.h"
 #include "control/daemon/status.h"
@@ -66,21 +68,40 @@ static void on_record(void *arg, const struct pk_record *r)
 				       hit_kind((const struct pk_hit *)r),
 				       r->seen_ns, d->text, (size_t)n);
 	}
+	d->record = r;
 	pk_pipeline_record(d->pipeline, r);
+	d->record = NULL;
 }
 
 static void on_threat(void *arg, const struct pk_threat *t)
 {
 	struct pk_daemon *d = arg;
+	const struct pk_record *r = d->record;
 
+	if (r && t->state != PK_THREAT_CLOSED)
+		pk_latency_wait(&d->latency,
+				r->type == PK_RECORD_FLOW ? PK_LATENCY_FLOW
+							  : PK_LATENCY_HIT,
+				r->seen_ns, pk_pump_now_ns(d->pump));
 	pk_outbox_threat(d->outbox, t);
+}
+
+/* What is written is for outputs, too. */
+static void commit(struct pk_daemon *d)
+{
+	uint64_t before = atomic_load(&pk_outbox_mark(d->outbox)->written);
+
+	pk_outbox_commit(d->outbox);
+	if (d->sender &&
+	    before != atomic_load(&pk_outbox_mark(d->outbox)->written))
+		pk_sender_kick(d->sender);
 }
 
 static void on_taken(void *arg)
 {
 	struct pk_daemon *d = arg;
 
-	pk_outbox_commit(d->outbox);
+	commit(d);
 }
 
 static void on_fenced(void *arg, int source)
@@ -128,7 +149,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	pk_pump_turn(d->pump);
 	pk_pipeline_tick(d->pipeline, now - PK_MERGE_HOLD_NS);
+	pk_rules_tick(d->rules, now);
 	pk_outbox_tick(d->outbox);
+	if (d->sender)
+		pk_sender_kick(d->sender);
 	pk_bus_tick(d->bus, now);
 	if (now / 1000000000 % STATS_EVERY_S == 0)
 		publish_status(d);
@@ -237,6 +261,17 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	pk_daemon_end(arg, PK_EXIT_OK);
 }
 
+/* What rotates our files has renamed them; clients may be others. */
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+	struct pk_daemon *d = arg;
+
+	(void)number;
+	(void)what;
+	pk_files_reopen(d->files);
+	pk_daemon_reload_clients(d);
+}
+
 /* Ctrl-C goes to the whole group; the launcher decides when we end. */
 static void on_interrupt(evutil_socket_t number, short what, void *arg)
 {
@@ -263,6 +298,9 @@ static int open_loop(struct pk_daemon *d)
 	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
 	d->term = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->interrupt = evsignal_new(d->base, SIGINT, on_interrupt, d);
+	d->hangup = evsignal_new(d->base, SIGHUP, on_hangup, d);
+	if (!d->hangup || event_add(d->hangup, NULL))
+		return -ENOMEM;
 	if (!d->tick || !d->term || !d->interrupt ||
 	    event_add(d->tick, &second) || event_add(d->term, NULL) ||
 	    event_add(d->interrupt, NULL))
@@ -282,11 +320,29 @@ static int open_replayer(struct pk_daemon *d)
 		.epoch = d->epoch,
 		.dir = d->journal_dir,
 		.mark[PK_BUS_THREAT] = pk_outbox_mark(d->outbox),
+		.gate = d->gate,
 	};
 
 	for (uint32_t i = 0; i < c->endpoints; i++)
 		endpoints[i] = c->endpoint[i];
 	return pk_replayer_new(&d->replayer, &conf);
+}
+
+static int open_gate(struct pk_daemon *d)
+{
+	const struct pk_config *c = d->conf->config;
+	const struct pk_gate_conf conf = {
+		.secret = c->curve_secret,
+		.clients = c->curve_clients,
+		.secret_fd = d->conf->curve[0],
+		.clients_fd = d->conf->curve[1],
+	};
+	int err = *c->curve_secret ? pk_gate_new(&d->gate, &conf) : 0;
+
+	for (int i = 0; i < PK_DAEMON_CURVE; i++)
+		if (d->conf->curve[i] >= 0)
+			close(d->conf->curve[i]);
+	return err;
 }
 
 static int open_bus(struct pk_daemon *d)
@@ -299,7 +355,11 @@ static int open_bus(struct pk_daemon *d)
 		.sensor = c->sensor,
 		.epoch = d->epoch,
 	};
+	int err = open_gate(d);
 
+	if (err)
+		return err;
+	conf.gate = d->gate;
 	for (uint32_t i = 0; i < c->endpoints; i++)
 		endpoints[i] = c->endpoint[i];
 	return pk_bus_new(&d->bus, &conf);
@@ -314,33 +374,60 @@ static int open_outbox(struct pk_daemon *d)
 		.max_bytes = d->conf->config->journal_bytes,
 		.sync = (enum pk_sync)pk_sync_find(
 			d->conf->config->journal_sync),
+		.latency = &d->latency,
 	};
 
 	int err = pk_outbox_new(&d->outbox, &conf);
 
-	return err ? err : open_replayer(d);
+	if (!err)
+		err = open_replayer(d);
+	return err ? err : pk_daemon_senders(d);
 }
 
 static int open_pipeline(struct pk_daemon *d)
 {
+	const struct pk_config_threats *c = &d->conf->config->threats;
 	const struct pk_pipeline_conf conf = {
 		.threats = {
 			.sensor = d->conf->config->sensor,
+			.mute_ns = c->mute_s * 1000000000ULL,
+			.hold_sec = c->hold_s,
+			.capacity = c->capacity,
 			.epoch = d->epoch,
 			.seq = pk_outbox_last(d->outbox),
 			.seed = d->seed,
 			.indicator = pk_indicators_describe,
 			.arg = d->indicators,
+			.suppressed = pk_suppress_take,
+			.suppressed_arg = pk_rules_all(d->rules),
 			.sink = on_threat,
 			.sink_arg = d,
 		},
 		.seed = d->seed,
 	};
-	const struct pk_pump_conf pump = { d->base, on_record, on_fenced,
-					   on_taken, d };
+	const struct pk_pump_conf pump = { .base = d->base,
+					   .take = on_record,
+					   .fenced = on_fenced,
+					   .taken = on_taken,
+					   .latency = &d->latency,
+					   .arg = d };
 	int err = pk_pipeline_new(&d->pipeline, &conf);
 
 	return err ? err : pk_pump_new(&d->pump, &pump);
+}
+
+static int open_keeper(struct pk_daemon *d)
+{
+	const struct pk_keeper_conf conf = {
+		.base = d->base,
+		.dir = d->checkpoint_dir,
+		.journal_dir = d->journal_dir,
+		.pipeline = d->pipeline,
+		.outbox = d->outbox,
+		.now_ns = d->start_ns,
+	};
+
+	return pk_keeper_new(&d->keeper, &conf);
 }
 
 static int open_planes(struct pk_daemon *d)
@@ -388,6 +475,10 @@ static void set_dirs(struct pk_daemon *d)
 	snprintf(d->lists_dir, sizeof(d->lists_dir), "%s/safelists", state);
 	snprintf(d->hits_path, sizeof(d->hits_path), "%s/hits", state);
 	snprintf(d->journal_dir, sizeof(d->journal_dir), "%s/journal", state);
+	snprintf(d->checkpoint_dir, sizeof(d->checkpoint_dir), "%s/checkpoint",
+		 state);
+	snprintf(d->rules_path, sizeof(d->rules_path), "%s/suppress.json",
+		 state);
 	snprintf(d->rejected_dir, sizeof(d->rejected_dir), "%s/rejected",
 		 state);
 }
@@ -472,9 +563,18 @@ static int open_all(struct pk_daemon *d)
 	if (!err)
 		err = open_outbox(d);
 	if (!err)
+		err = pk_rules_new(&d->rules, d->rules_path, d->conf->config,
+				   d->start_ns);
+	if (!err)
 		err = open_pipeline(d);
 	if (!err)
+		err = pk_daemon_outputs(d);
+	if (!err)
+		err = open_keeper(d);
+	if (!err)
 		err = open_planes(d);
+	if (!err)
+		err = pk_daemon_metrics(d);
 	if (err)
 		pk_err("the daemon cannot start: %s", strerror(-err));
 	return err;
@@ -497,24 +597,33 @@ int pk_daemon_serve(struct pk_daemon *d)
 		       strerror(-err));
 		return err;
 	}
+	/* what was open in an earlier run, by the rules of this one */
+	pk_pipeline_suppress(d->pipeline);
+	pk_outbox_commit(d->outbox);
 	pk_info("ready sensor=%s", d->conf->config->sensor);
 	return pk_asker_ask(d->asker, &ready, NULL, NULL, NULL);
 }
 
-/* What the planes left in their rings, then the open threats, then goodbye. */
+/* What the planes left in their rings, then what is open, then goodbye. */
 static void drain(struct pk_daemon *d)
 {
+	pk_metrics_free(d->metrics);
+	d->metrics = NULL;
 	pk_ctl_free(d->ctl);
 	d->ctl = NULL;
 	pk_planes_free(d->planes);
 	d->planes = NULL;
-	pk_pipeline_finish(d->pipeline);
+	pk_outbox_commit(d->outbox);
+	/* they go on with the next run, or nobody would ever close them */
+	if (pk_keeper_flush(d->keeper, pk_daemon_real_ns()))
+		pk_pipeline_finish(d->pipeline);
 	pk_outbox_commit(d->outbox);
 	pk_bus_tick(d->bus, pk_daemon_real_ns() + 1000000000);
 }
 
 static void free_all(struct pk_daemon *d)
 {
+	pk_metrics_free(d->metrics);
 	pk_ctl_free(d->ctl);
 	pk_loader_free(d->loader); /* tells jobs */
 	pk_jobs_free(d->jobs);
@@ -522,10 +631,15 @@ static void free_all(struct pk_daemon *d)
 	pk_planes_free(d->planes);
 	pk_ifaces_free(d->ifaces);
 	pk_pump_free(d->pump);
+	pk_keeper_free(d->keeper);
 	pk_pipeline_free(d->pipeline);
+	pk_rules_free(d->rules);
+	pk_files_free(d->files);
+	pk_sender_free(d->sender);
 	pk_replayer_free(d->replayer);
 	pk_outbox_free(d->outbox);
 	pk_bus_free(d->bus);
+	pk_gate_free(d->gate);
 	pk_tally_free(d->tally);
 	pk_indicators_free(d->indicators);
 	pk_evidence_free(d->evidence);
@@ -539,6 +653,8 @@ static void free_all(struct pk_daemon *d)
 		event_free(d->term);
 	if (d->interrupt)
 		event_free(d->interrupt);
+	if (d->hangup)
+		event_free(d->hangup);
 	if (d->base)
 		event_base_free(d->base);
 	free(d);

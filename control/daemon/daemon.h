@@ -20,6 +20,8 @@
 
 #include "control/config.h"
 
+enum { PK_DAEMON_CURVE = 2 };
+
 struct pk_daemon_conf {
 	const struct pk_config *config; /* borrowed */
 	int requests;			/* to the launcher */
@@ -31,6 +33,7 @@ struct pk_daemon_conf {
 	int file[PK_CONFIG_FILES];    /* of indicators */
 	int mapping[PK_CONFIG_FILES]; /* of their mappings */
 	int list[PK_CONFIG_LISTS];    /* safelists */
+	int curve[PK_DAEMON_CURVE];   /* the bus's secret, and its clients */
 };
 
 /*

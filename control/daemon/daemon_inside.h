@@ -15,22 +15,29 @@
 #include "control/launcher/asker.h"
 #include "control/audit.h"
 #include "control/bus.h"
+#include "control/bus/gate.h"
 #include "control/bus/replayer.h"
+#include "control/bus/sender.h"
 #include "control/ctl/ctl.h"
 #include "control/daemon/daemon.h"
 #include "control/encode.h"
+#include "control/files/files.h"
 #include "control/daemon/evidence.h"
 #include "control/daemon/grace.h"
 #include "control/daemon/guards.h"
 #include "control/daemon/ifaces.h"
 #include "control/daemon/indicators.h"
 #include "control/daemon/jobs.h"
+#include "control/daemon/keeper.h"
 #include "control/daemon/loader.h"
 #include "control/daemon/outbox.h"
 #include "control/daemon/tally.h"
+#include "control/metrics/latency.h"
+#include "control/metrics/server.h"
 #include "control/pipeline.h"
 #include "control/daemon/planes.h"
 #include "control/daemon/pump.h"
+#include "control/daemon/rules.h"
 #include "ioc/image/block.h"
 
 struct event;
@@ -57,6 +64,7 @@ struct pk_daemon {
 	struct pk_tally *tally;
 	struct pk_load_request *loads; /* of ctlops_load.c */
 	struct pk_evidence *evidence;
+	struct pk_rules *rules;		/* by which threats are suppressed */
 	struct pk_build_report *report; /* of base report_generation */
 	uint64_t report_generation;
 	char disk_dir[PK_CONFIG_TEXT + 16];
@@ -64,17 +72,28 @@ struct pk_daemon {
 	char lists_dir[PK_CONFIG_TEXT + 16];
 	char rejected_dir[PK_CONFIG_TEXT + 16];
 	char hits_path[PK_CONFIG_TEXT + 16];
+	char rules_path[PK_CONFIG_TEXT + 16];
 	char journal_dir[PK_CONFIG_TEXT + 16];
+	char cursors_dir[PK_CONFIG_TEXT + 16];
+	char checkpoint_dir[PK_CONFIG_TEXT + 16];
 	struct pk_pump *pump;
 	struct pk_pipeline *pipeline;
+	struct pk_keeper *keeper;
 	struct pk_planes *planes;
 	struct pk_ifaces *ifaces;
+	struct pk_gate *gate; /* NULL: no CURVE is configured */
 	struct pk_bus *bus;
 	struct pk_outbox *outbox;
 	struct pk_replayer *replayer;
-	struct pk_ctl *ctl; /* NULL until all is started */
+	struct pk_sender *sender; /* NULL: no output is configured */
+	struct pk_files *files;	  /* NULL: none is configured */
+	struct event *hangup;
+	struct pk_metrics *metrics; /* NULL: not configured */
+	struct pk_ctl *ctl;	    /* NULL until all is started */
 	struct pk_boot *boot;
 	char text[PK_ENCODE_MAX];
+	const struct pk_record *record; /* in the pipeline; else NULL */
+	struct pk_latency latency;
 	uint64_t off[PK_AUDIT_IDENTITIES]; /* of the sensor: written off */
 };
 
@@ -86,6 +105,11 @@ void pk_daemon_end(struct pk_daemon *d, int status);
 /* boot.c: start what the configuration says, then serve. */
 void pk_boot_start(struct pk_daemon *d);
 void pk_boot_free(struct pk_daemon *d);
+
+/* outputs.c: the files that threats are written to. 0 or -errno. */
+int pk_daemon_outputs(struct pk_daemon *d);
+struct json_object;
+void pk_daemon_outputs_status(const struct pk_daemon *d, struct json_object *o);
 
 /* daemon.c, for boot.c: everything is started. 0 or -errno. */
 int pk_daemon_serve(struct pk_daemon *d);

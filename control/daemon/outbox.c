@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/daemon/background.h"
@@ -21,6 +22,7 @@ struct pk_outbox {
 	int dir_fd;
 	int failing; /* the disk refused the latest commit */
 	uint64_t sync_failed;
+	uint64_t written_ns; /* when the commit under way had written; or 0 */
 	char text[PK_ENCODE_MAX];
 	/* The thread's; files are handed over under the lock. */
 	pthread_t thread;
@@ -86,6 +88,14 @@ static void stop_thread(struct pk_outbox *o)
 
 /* ---- threats ---- */
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static void publish(void *arg, const struct pk_journal_message *m)
 {
 	struct pk_outbox *o = arg;
@@ -100,6 +110,8 @@ static void publish(void *arg, const struct pk_journal_message *m)
 	};
 	int ret;
 
+	if (!o->written_ns && o->conf.latency && o->conf.latency->pending)
+		o->written_ns = now_ns();
 	memcpy(subject, m->subject, m->subject_len);
 	subject[m->subject_len] = 0;
 	atomic_store(&o->mark.last, m->number);
@@ -138,10 +150,18 @@ static void move_mark(struct pk_outbox *o)
 	atomic_store(&o->mark.written, pk_journal_last(o->journal));
 }
 
+static void measure(struct pk_outbox *o)
+{
+	if (o->written_ns)
+		pk_latency_commit(o->conf.latency, o->written_ns, now_ns());
+	o->written_ns = 0;
+}
+
 void pk_outbox_commit(struct pk_outbox *o)
 {
 	int ret = pk_journal_commit(o->journal);
 
+	measure(o);
 	if (ret && !o->failing)
 		pk_err("journal %s: cannot write: %s; threats are told but "
 		       "not kept until there is room",

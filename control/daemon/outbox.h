@@ -17,6 +17,7 @@
 #include "control/bus.h"
 #include "control/journal/journal.h"
 #include "control/journal/mark.h"
+#include "control/metrics/latency.h"
 #include "control/threat.h"
 
 struct pk_outbox_conf {
@@ -25,6 +26,7 @@ struct pk_outbox_conf {
 	uint64_t epoch;
 	uint64_t max_bytes; /* of the journal's files */
 	enum pk_sync sync;
+	struct pk_latency *latency; /* what waits in it is told; or NULL */
 };
 
 struct pk_outbox;

@@ -11,8 +11,6 @@
 
 enum { RETRY_NS = 1000000 };
 
-#define END_OF_TIME (UINT64_MAX / 2) /* with room for the merge's sums */
-
 struct source {
 	struct pk_pump *pump;
 	struct pk_ring *ring; /* NULL: a free place */
@@ -24,6 +22,7 @@ struct pk_pump {
 	struct pk_pump_conf conf;
 	struct pk_merge *merge;
 	struct event *due;
+	uint64_t now_ns; /* when the latest turn began */
 	struct source source[PK_MERGE_SOURCES];
 };
 
@@ -95,6 +94,7 @@ void pk_pump_turn(struct pk_pump *p)
 {
 	uint64_t now = now_ns(), due;
 
+	p->now_ns = now;
 	if (take_some(p, now)) {
 		wait_for(p, 0);
 	} else {
@@ -106,6 +106,11 @@ void pk_pump_turn(struct pk_pump *p)
 			wait_for(p, due > now ? due - now : 0);
 	}
 	tell_fenced(p);
+}
+
+uint64_t pk_pump_now_ns(const struct pk_pump *p)
+{
+	return p->now_ns;
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
@@ -137,6 +142,7 @@ int pk_pump_new(struct pk_pump **out, const struct pk_pump_conf *conf)
 		pk_pump_free(p);
 		return -ENOMEM;
 	}
+	pk_merge_measure(p->merge, conf->latency);
 	*out = p;
 	return 0;
 }
@@ -188,8 +194,9 @@ void pk_pump_del(struct pk_pump *p, int source, struct pk_merge_counters *sums)
 {
 	struct source *s = &p->source[source];
 
+	p->now_ns = now_ns();
 	/* what is held back is released now: nobody will be in front of it */
-	while (take_some(p, END_OF_TIME))
+	while (take_some(p, PK_MERGE_END_OF_TIME))
 		;
 	if (sums)
 		pk_pump_count(p, source, sums);

@@ -29,6 +29,7 @@ struct pk_pump_conf {
 	void (*fenced)(void *arg, int source);
 	/* A turn took some records. */
 	void (*taken)(void *arg);
+	struct pk_latency *latency; /* told of each record; or NULL */
 	void *arg;
 };
 
@@ -51,6 +52,9 @@ void pk_pump_count(const struct pk_pump *p, int source,
 
 /* Take what is due now. */
 void pk_pump_turn(struct pk_pump *p);
+
+/* The real time at which the latest turn began. */
+uint64_t pk_pump_now_ns(const struct pk_pump *p);
 
 const struct pk_merge *pk_pump_merge(const struct pk_pump *p);
 

@@ -10,7 +10,9 @@
 #include <json-c/json.h>
 
 #include "bpf/parse.h"
+#include "control/daemon/ctlops_bus.h"
 #include "control/daemon/daemon_inside.h"
+#include "control/metrics/tree.h"
 
 static void add_text(struct json_object *o, const char *key, const char *text)
 {
@@ -65,7 +67,7 @@ static void add_time(struct json_object *o, const char *key, uint64_t ns)
 
 /* --- counters ----------------------------------------------------------------- */
 
-#define ADD(name, text) add_number(o, #name, c->name);
+#define ADD(name, text) pk_tree_counter(o, #name, c->name, text);
 
 static const char *const reason_names[] = {
 #define REASON(name, text) #name,
@@ -79,6 +81,7 @@ static void add_reasons(struct json_object *o,
 	struct json_object *reasons = add_object(o, "reasons");
 	char name[32];
 
+	pk_tree_by_key(reasons, "frames by where the decoder ended");
 	for (unsigned i = 0; i < PK_PARSE_COUNT; i++) {
 		size_t n = 0;
 
@@ -117,6 +120,11 @@ static void add_bus(struct json_object *o, const struct pk_bus_counters *c)
 	PK_BUS_COUNTERS(ADD)
 }
 
+static void add_merge(struct json_object *o, const struct pk_merge_counters *c)
+{
+	PK_MERGE_COUNTERS(ADD)
+}
+
 static void add_pipeline(struct json_object *o,
 			 const struct pk_pipeline_counters *c)
 {
@@ -142,10 +150,11 @@ static void add_netdev(struct json_object *o, const struct pk_iface_view *v)
 
 	if (pk_host_netdev(v->name, &now))
 		return;
-#define SINCE(name, text)                                                 \
-	add_number(o, #name,                                              \
-		   now.name >= v->before.name ? now.name - v->before.name \
-					      : now.name);
+#define SINCE(name, text)                                                      \
+	pk_tree_counter(o, #name,                                              \
+			now.name >= v->before.name ? now.name - v->before.name \
+						   : now.name,                 \
+			text);
 	PK_HOST_NETDEV(SINCE)
 #undef SINCE
 }
@@ -251,7 +260,8 @@ static void add_planes(struct json_object *o, const struct pk_daemon *d,
 		add_text(e, "port", is_port ? v->desc.name : "");
 		add_number(e, "pid", (uint64_t)v->pid);
 		add_text(e, "state", pk_plane_state_word(v->state));
-		add_number(e, "restarts", v->restarts);
+		pk_tree_counter(e, "restarts", v->restarts,
+				"times that its process was started again");
 		if (v->said[0])
 			add_text(e, "said", v->said);
 		add_gaps(e, v);
@@ -274,9 +284,12 @@ static void add_journal_part(struct json_object *o, const struct pk_daemon *d)
 	pk_outbox_count(d->outbox, &c);
 	add_text(part, "dir", d->journal_dir);
 	add_text(part, "sync", d->conf->config->journal_sync);
-	add_number(part, "first", pk_outbox_first(d->outbox));
-	add_number(part, "last", pk_outbox_last(d->outbox));
-	add_number(part, "sync_failed", pk_outbox_sync_failed(d->outbox));
+	pk_tree_gauge(part, "first", pk_outbox_first(d->outbox),
+		      "the oldest number that is in the journal");
+	pk_tree_gauge(part, "last", pk_outbox_last(d->outbox),
+		      "the latest number given");
+	pk_tree_counter(part, "sync_failed", pk_outbox_sync_failed(d->outbox),
+			"seconds whose sync failed");
 	add_journal(part, &c);
 }
 
@@ -310,6 +323,7 @@ static void add_bus_part(struct json_object *o, const struct pk_daemon *d)
 				      json_object_new_string(c->endpoint[i]));
 	add_bus(bus, pk_bus_count(d->bus));
 	add_replayer_part(add_object(bus, "replay"), d);
+	pk_daemon_gate_status(d, bus);
 }
 
 static void add_indicators(struct json_object *o, const struct pk_daemon *d)
@@ -319,15 +333,18 @@ static void add_indicators(struct json_object *o, const struct pk_daemon *d)
 	struct pk_store_stats s;
 
 	pk_store_stats(pk_indicators_store(d->indicators), &s);
-	add_number(part, "total", s.live);
+	pk_tree_gauge(part, "total", s.live, "indicators in force");
 	types = add_object(part, "by_type");
+	pk_tree_gauge_by_key(types, "of these, by their type");
 	for (unsigned i = 0; i < PK_INDICATOR_TYPE_COUNT; i++)
 		if (s.by_type[i])
 			add_number(types, pk_indicator_type_word(i),
 				   s.by_type[i]);
-	add_number(part, "additions", s.additions);
-	add_number(part, "tombstones", s.tombstones);
-	add_number(part, "bytes", s.bytes);
+	pk_tree_gauge(part, "additions", s.additions,
+		      "changes since the base was built");
+	pk_tree_gauge(part, "tombstones", s.tombstones,
+		      "of these, withdrawals");
+	pk_tree_gauge(part, "bytes", s.bytes, "memory of the store");
 }
 
 static void add_control(struct json_object *o, const struct pk_daemon *d)
@@ -337,14 +354,51 @@ static void add_control(struct json_object *o, const struct pk_daemon *d)
 
 	if (d->ctl)
 		pk_ctl_counters(d->ctl, &c);
-	add_number(part, "connections", c.connections);
-	add_number(part, "open", c.open);
-	add_number(part, "requests", c.requests);
-	add_number(part, "ok", c.ok);
+	pk_tree_counter(part, "connections", c.connections,
+			"connections to the control socket");
+	pk_tree_counter(part, "closed", c.closed, "of these, closed");
+	pk_tree_gauge(part, "open", c.open, "of these, open");
+	pk_tree_counter(part, "requests", c.requests,
+			"requests on the control socket");
+	pk_tree_gauge(part, "pending", c.pending, "of these, under way");
+	pk_tree_counter(part, "ok", c.ok, "of these, answered");
 	errors = add_object(part, "errors");
+	pk_tree_by_key(errors, "of these, failed, by their code");
 	for (unsigned i = 0; i < PK_CTL_CODE_COUNT; i++)
 		if (c.error[i])
 			add_number(errors, pk_ctl_code_word(i), c.error[i]);
+}
+
+static void add_merge_part(struct json_object *o, const struct pk_daemon *d)
+{
+	struct pk_merge_counters c;
+
+	pk_merge_count(pk_pump_merge(d->pump), &c);
+	add_merge(add_object(o, "merge"), &c);
+}
+
+/* Exported as histograms: see control/daemon/metrics.c. */
+static void add_latency(struct json_object *o, const struct pk_daemon *d)
+{
+	struct json_object *part = add_object(o, "latency");
+
+	for (unsigned s = 0; s < PK_LATENCY_STAGE_COUNT; s++)
+		for (unsigned r = 0; r < PK_LATENCY_RECORDS; r++) {
+			const struct pk_histogram *h = &d->latency.of[s][r];
+			struct json_object *e;
+			char key[32];
+
+			snprintf(key, sizeof(key), "%s_%s",
+				 pk_latency_stage_word(s),
+				 pk_latency_record_word(r));
+			e = add_object(part, key);
+			add_number(e, "count", h->count);
+			add_number(e, "p50_us",
+				   pk_histogram_quantile(h, 500) / 1000);
+			add_number(e, "p99_us",
+				   pk_histogram_quantile(h, 990) / 1000);
+			add_number(e, "max_us", h->max_ns / 1000);
+		}
 }
 
 static void add_head(struct json_object *o, const struct pk_daemon *d)
@@ -378,12 +432,17 @@ struct json_object *pk_status_json(const struct pk_daemon *d)
 	add_ports(o, d, &a);
 	add_planes(o, d, &a);
 	add_journal_part(o, d);
+	pk_daemon_outputs_status(d, o);
 	add_bus_part(o, d);
+	pk_daemon_senders_status(d, o);
 	add_indicators(o, d);
 	add_control(o, d);
+	add_latency(o, d);
+	add_merge_part(o, d);
 	add_pipeline(add_object(o, "pipeline"), &a.sensor.pipeline.pipeline);
 	add_window(add_object(o, "window"), &a.sensor.pipeline.window);
 	add_threat(add_object(o, "threats"), &a.sensor.pipeline.threat);
+	pk_keeper_status(d->keeper, o, pk_daemon_real_ns());
 	free(plane);
 	return o;
 }

@@ -20,6 +20,7 @@
 
 #include "control/daemon/daemon.h"
 #include "control/launcher/launcher_inside.h"
+#include "control/launcher/limits.h"
 #include "control/log.h"
 #include "control/daemon/notify.h"
 #include "dataplane/sandbox.h"
@@ -153,6 +154,7 @@ static int setup(struct pk_launcher *l)
 	char why[PK_REQUEST_WHY] = "";
 	int err;
 
+	pk_limits_raise_files();
 	name_pins(l);
 	l->xdp_program = find_program(l->config, "picket-xdp");
 	l->dpdk_program = find_program(l->config, "picket-dpdk");
@@ -206,6 +208,11 @@ static void open_files(const struct pk_config *c, struct pk_daemon_conf *d)
 	}
 	for (uint32_t i = 0; i < c->lists; i++)
 		d->list[i] = open_file("safelist", c->list[i].path);
+	d->curve[0] = d->curve[1] = -1;
+	if (!*c->curve_secret)
+		return;
+	d->curve[0] = open_file("secret key", c->curve_secret);
+	d->curve[1] = open_file("list of clients", c->curve_clients);
 }
 
 /* Those of @fd that are open, to @keep; how many. */
@@ -225,12 +232,13 @@ static uint32_t all_files(const struct pk_daemon_conf *d, int *keep)
 	uint32_t n = gather(d->file, c->files, keep);
 
 	n += gather(d->mapping, c->files, keep + n);
-	return n + gather(d->list, c->lists, keep + n);
+	n += gather(d->list, c->lists, keep + n);
+	return n + gather(d->curve, PK_DAEMON_CURVE, keep + n);
 }
 
 static void close_files(const struct pk_daemon_conf *d)
 {
-	int fd[2 * PK_CONFIG_FILES + PK_CONFIG_LISTS];
+	int fd[2 * PK_CONFIG_FILES + PK_CONFIG_LISTS + PK_DAEMON_CURVE];
 	uint32_t n = all_files(d, fd);
 
 	while (n)
@@ -240,7 +248,7 @@ static void close_files(const struct pk_daemon_conf *d)
 /* Nothing is inherited but what the configuration of the daemon names. */
 static int keep_fds(const struct pk_daemon_conf *d)
 {
-	int keep[2 + 2 * PK_CONFIG_FILES + PK_CONFIG_LISTS];
+	int keep[2 + 2 * PK_CONFIG_FILES + PK_CONFIG_LISTS + PK_DAEMON_CURVE];
 
 	keep[0] = d->requests;
 	keep[1] = d->ctl;
@@ -374,14 +382,22 @@ static void read_requests(struct pk_launcher *l)
 	}
 }
 
-/* 1 when we are to end. */
+/*
+ * 1 when we are to end: also when the terminal hangs up, which the kernel
+ * says. Somebody's SIGHUP is for the daemon, which opens its files anew.
+ */
 static int read_signals(struct pk_launcher *l)
 {
 	struct signalfd_siginfo s;
 	int end = 0;
 
-	while (read(l->signals, &s, sizeof(s)) == (ssize_t)sizeof(s))
-		end |= s.ssi_signo != SIGCHLD;
+	while (read(l->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+		int is_asked = s.ssi_signo == SIGHUP && s.ssi_code == SI_USER;
+
+		end |= s.ssi_signo != SIGCHLD && !is_asked;
+		if (is_asked && l->daemon)
+			kill(l->daemon, SIGHUP);
+	}
 	return end;
 }
 
