@@ -37,8 +37,8 @@ objs       = $(patsubst %.c,$(BUILD)/%.o,$1)
 LIB       := $(BUILD)/libpicket.a
 LIB_OBJ   := $(call objs,$(IOC_SRC) $(PLANE_SRC) $(XDP_SRC) $(FILE_SRC) $(CTL_SRC) $(GEN_SRC))
 LIBS      := -lbpf -lelf -lz -lpcap -ljson-c -lzmq -lmd -lxxhash -levent -lcsv \
-	     -lidn2 -lpsl -lsmartcols -lpthread -lm
-PROGRAMS  := $(addprefix $(BUILD)/,picketd picketctl picket-replay picket-xdp picket-dpdk picket-gen picket-subscribe)
+	     -lidn2 -lpsl -lsmartcols -lmicrohttpd -lpthread -lm
+PROGRAMS  := $(addprefix $(BUILD)/,picketd picketctl picket-replay picket-xdp picket-dpdk picket-gen picket-subscribe picket-relay)
 TEST_SRC  := $(wildcard tests/test_*.c)
 TESTS     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 RIGS      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(TEST_SRC) $(wildcard tests/fuzz_*.c),$(wildcard tests/*.c)))
@@ -49,7 +49,7 @@ SKEL      := $(BUILD)/bpf/picket.skel.h
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps run check check-unit check-bpf check-net check-captures \
-	check-san check-vm check-switches check-memory fuzz fuzz-report coverage bench lint fmt man install clean bins
+	check-san check-vm check-switches check-memory check-kills fuzz fuzz-report coverage bench lint fmt man install clean bins
 
 all: deps bins                  ## install what is missing (as root) and build everything
 bins: $(PROGRAMS) $(TESTS) $(RIGS)
@@ -82,6 +82,10 @@ check-switches: bins            ## 300 generation switches of a million indicato
 check-memory: bins              ## memory, and how late threats are, while ten million indicators are loaded and replaced (root; long)
 	@BUILD=$(BUILD) PK_MEMORY=10000000 PK_TEST_SECONDS=1800 tools/check/run memory tests/netns_memory.sh
 	@grep '^#' $(BUILD)/check/memory.log
+
+check-kills: bins               ## the daemon killed 1,000 times under load: no threat lost, none twice (root; long)
+	@BUILD=$(BUILD) PK_KILLS=1000 PK_TEST_SECONDS=1800 tools/check/run kills tests/netns_kills.sh
+	@grep '^#' $(BUILD)/check/kills.log
 
 check-captures: bins            ## every capture beside tshark and nfdump, kernel beside user space, 10^7 mutations (root; long)
 	@$(MAKE) --no-print-directory SAN=address,undefined BUILD=$(BUILD)-address-undefined $(BUILD)-address-undefined/tests/decode
@@ -120,9 +124,11 @@ man: $(BUILD)/picketctl         ## man pages into build/man
 PREFIX ?= /usr/local
 install: bins man               ## into PREFIX (DESTDIR honoured)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/picket $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	install $(BUILD)/picketctl $(BUILD)/picket-replay $(BUILD)/picket-subscribe $(DESTDIR)$(PREFIX)/bin
+	install $(BUILD)/picketctl $(BUILD)/picket-replay $(BUILD)/picket-subscribe $(BUILD)/picket-relay $(DESTDIR)$(PREFIX)/bin
 	install $(BUILD)/picketd $(DESTDIR)$(PREFIX)/sbin
 	install $(BUILD)/picket-xdp $(BUILD)/picket-dpdk $(DESTDIR)$(PREFIX)/libexec/picket
+	install -d $(DESTDIR)$(PREFIX)/share/picket/schema
+	install -m 644 control/schema/*.schema.json $(DESTDIR)$(PREFIX)/share/picket/schema
 	for s in 1 5 8; do install -m 644 $(BUILD)/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 
 clean:                          ## remove build folders
@@ -162,6 +168,10 @@ $(BUILD)/picket-dpdk: $(call objs,$(DPDK_SRC)) $(LIB)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $(call objs,$(DPDK_SRC)) $(LIB) $(LIBS) $$(pkg-config --libs libdpdk)
 
 $(BUILD)/tests/test_subscribe: | $(BUILD)/picket-subscribe
+$(BUILD)/tests/test_relay: | $(BUILD)/picket-relay
+$(BUILD)/picket-relay $(BUILD)/tests/test_relay $(BUILD)/tests/test_broker: LIBS += -lrabbitmq
+$(BUILD)/picket-relay: $(call objs,$(wildcard tools/relay/*.c)) $(LIB)
+	$(call link,$(filter %.o,$^))
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIB)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) -lcmocka $(LIBS)
 # The decoders once more, with a call in each basic block: tests/test_steps.c
@@ -189,6 +199,7 @@ $(BUILD)/bench/bench_dpdk $(BUILD)/bench/bench_rte: $(BUILD)/bench/%: $(BUILD)/t
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDALL) -o $@ $< $(LIB) $(LIBS) $$(pkg-config --libs libdpdk)
 $(BUILD)/ioc/feed/mapping_builtin.o $(BUILD)/fuzz/obj/ioc/feed/mapping_builtin.o: $(wildcard ioc/mappings/*.json)
+$(BUILD)/control/schema/schema.o $(BUILD)/fuzz/obj/control/schema/schema.o: $(wildcard control/schema/*.json)
 $(BUILD)/tools/bench/bench_xdp.o: $(BUILD)/tools/bench/bench.skel.h
 $(BUILD)/tools/bench/bench_dpdk.o $(BUILD)/tools/bench/bench_rte.o: COMMON += $(shell pkg-config --cflags libdpdk 2>/dev/null)
 $(BUILD)/bench/%: $(BUILD)/tools/bench/%.o $(LIB)
