@@ -36,6 +36,7 @@ struct bus_rig {
 	struct pk_journal_mark mark;
 	struct pk_bus *bus;
 	struct pk_replayer *replayer;
+	struct pk_gate *gate; /* NULL: none */
 };
 
 static const char *rig_subject(uint64_t n)
@@ -79,7 +80,7 @@ static void rig_commit(struct bus_rig *r)
 	atomic_store(&r->mark.written, pk_journal_last(r->journal));
 }
 
-static void rig_put(struct bus_rig *r, uint64_t count)
+__attribute__((unused)) static void rig_put(struct bus_rig *r, uint64_t count)
 {
 	char text[128];
 
@@ -98,6 +99,12 @@ static void rig_put(struct bus_rig *r, uint64_t count)
 	rig_commit(r);
 }
 
+/* Ports of this process: 40 from here on, below those that the kernel deals. */
+__attribute__((unused)) static uint16_t rig_ports(void)
+{
+	return (uint16_t)(20000 + getpid() % 300 * 40);
+}
+
 /* A run of the publisher, as a new one: the next epoch. */
 static void rig_start(struct bus_rig *r)
 {
@@ -105,7 +112,8 @@ static void rig_start(struct bus_rig *r)
 	const struct pk_bus_conf bus = { .endpoints = endpoints,
 					 .endpoint_count = 1,
 					 .sensor = "s1",
-					 .epoch = ++r->epoch };
+					 .epoch = ++r->epoch,
+					 .gate = r->gate };
 	const struct pk_replayer_conf replayer = {
 		.endpoints = endpoints,
 		.endpoint_count = 1,
@@ -114,6 +122,7 @@ static void rig_start(struct bus_rig *r)
 		.dir = r->path,
 		.mark[PK_BUS_THREAT] = &r->mark,
 		.idle_ns = r->idle_ns,
+		.gate = r->gate,
 	};
 	uint64_t last;
 

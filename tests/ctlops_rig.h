@@ -80,6 +80,7 @@ RIG void open_rig_in(struct rig *r, const char *dir)
 	assert_int_equal(pk_indicators_new(&d->indicators, &ind), 0);
 	assert_int_equal(pk_guards_new(&d->guards, &guards), 0);
 	assert_int_equal(pk_evidence_new(&d->evidence), 0);
+	assert_int_equal(pk_rules_new(&d->rules, NULL, NULL, 0), 0);
 	loader.base = d->base;
 	loader.indicators = d->indicators;
 	loader.guards = d->guards;
@@ -113,6 +114,7 @@ RIG void close_rig(struct rig *r)
 	pk_ifaces_free(d->ifaces);
 	pk_indicators_free(d->indicators);
 	pk_evidence_free(d->evidence);
+	pk_rules_free(d->rules);
 	pk_guards_free(d->guards);
 	free(d->report);
 	pk_grace_free(d->grace);

@@ -33,6 +33,7 @@
 #include "bpf/parse.h"
 #include "control/community.h"
 #include "dataplane/file/capture.h"
+#include "dataplane/inspect/dns.h"
 #include "tests/decode_rig.h"
 
 static struct decode_totals totals;
@@ -88,6 +89,25 @@ static void print_pair(const struct pk_flow_key *k, bool six)
 	printf("%u,%u,%u]", k->proto, k->sport, k->dport);
 }
 
+static void print_name(unsigned response, const uint8_t *name, uint32_t len)
+{
+	printf(",\"response\":%u,\"name\":\"", response);
+	for (uint32_t i = 0; i < len; i++)
+		printf("%02x", name[i]);
+	putchar('"');
+}
+
+/* Of what only user space can tell: the first question. */
+static void print_first(const uint8_t *payload, uint32_t len, int tcp)
+{
+	struct pk_questions all;
+	struct pk_dns dns;
+
+	pk_questions_begin(&all, payload, len, len, tcp);
+	if (pk_questions_next(&all, &dns))
+		print_name(dns.response, dns.name, dns.name_len);
+}
+
 /* The question, read from a copy with the room around it that is asked for. */
 static void print_question(const uint8_t *data, uint32_t len,
 			   const struct pk_packet *p)
@@ -95,7 +115,6 @@ static void print_question(const uint8_t *data, uint32_t len,
 	struct pk_dns_scratch *s;
 	struct pk_question *q;
 	uint32_t bytes, copied;
-	const uint8_t *msg;
 
 	if (!pk_is_dns(p))
 		return;
@@ -108,14 +127,12 @@ static void print_question(const uint8_t *data, uint32_t len,
 	if (copied)
 		memcpy(s->payload, data + p->payload_off, copied);
 	pk_dns_payload(s->payload, bytes, pk_dns_is_tcp(p), q);
-	msg = s->payload + q->prefix;
 	printf(",\"dns\":\"%s\"", dns_name(q->reason));
-	if (q->reason == PK_DNS_OK) {
-		printf(",\"response\":%u,\"name\":\"", msg[2] >> 7);
-		for (int i = 0; i < q->name_len; i++)
-			printf("%02x", msg[PK_DNS_HEADER + i]);
-		putchar('"');
-	}
+	if (q->reason == PK_DNS_OK)
+		print_name(s->payload[q->prefix + 2] >> 7,
+			   s->payload + q->prefix + PK_DNS_HEADER, q->name_len);
+	else if (pk_dns_is_open(q->reason))
+		print_first(data + p->payload_off, bytes, pk_dns_is_tcp(p));
 	free(s);
 }
 

@@ -45,7 +45,7 @@ def of_picket(build, path):
                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
     total = collections.defaultdict(lambda: [0, 0])
     for line in run.stdout.decode('utf-8', 'backslashreplace').split('\n'):
-        if '"record":"flow"' not in line:
+        if not line.startswith('{"record":"flow"'):
             continue
         r = json.loads(line)
         f = r['flow']

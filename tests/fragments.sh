@@ -11,7 +11,7 @@ here=$(dirname "$0")
 # How many hits the file's name promises; the audit closes.
 hits() { # NUMBER
 	local got
-	got=$(grep -c '"record":"hit"' "$dir/out")
+	got=$(grep -c '^{"record":"hit"' "$dir/out")
 	[ "$1" = any ] || [ "$got" = "$1" ] || {
 		echo "# $got hits"
 		return 1
@@ -40,7 +40,7 @@ agrees() { # PLANE WORKERS CAPTURE WANT
 		return 1
 	fi
 	sed 's/"plane":"[a-z]*"//; s/"seq":[0-9]*,//' "$dir/out" |
-		grep -v '"record":"hit".*"role":"[sd][a-z]*",' >"$dir/this"
+		grep -v '^{"record":"hit".*"role":"[sd][a-z]*",' >"$dir/this"
 	[ "$1.$2" = inline.1 ] && cp "$dir/this" "$dir/first"
 	same "$dir/first" "$dir/this" && return
 	echo "# $1 with $2 workers differs"

@@ -132,6 +132,19 @@ for i in range(int(sys.argv[1])):
     if i % 50 == 49: time.sleep(0.002)' "$1"
 }
 
+# Datagrams until the file ENOUGH is there, 200,000 at most; prints how many.
+send_until() { # ENOUGH
+	nsenter --net=/run/netns/$nsb python3 -c '
+import os, socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+n = 0
+while n < 200000 and not os.path.exists(sys.argv[1]):
+    for i in range(50): s.sendto(b"x" * 100, ("10.77.0.1", 9999))
+    n += 50
+    time.sleep(0.005)
+print(n)' "$1"
+}
+
 seen_at_least() { field "sum(p['counters']['seen'] for p in s['planes']) >= $1"; }
 state_is() { field "[p['state'] for p in s['planes']] == ['$1']"; }
 restarted() { field "s['planes'][0]['restarts'] >= $1 and s['planes'][0]['state'] == 'running'"; }
@@ -329,21 +342,26 @@ if [ -x "$build/picket-dpdk" ]; then
 	expect "its gap has a beginning and an end" gap_is_told dpdk p0
 	send 100
 	expect "the ledger closes over its gap" audited p0 1100 True
-	(send 3000) &
+	before=$(value "[p['counters']['seen'] for p in s['planes'] if p['port'] == 'p0'][0]")
+	send_until "$dir/enough" >"$dir/sent" &
 	sender=$!
+	expect "traffic begins" until_true field \
+		"any(p['port'] == 'p0' and p['counters']['seen'] > $before for p in s['planes'])"
 	kill -9 "$(port_pid)"
 	expect "it comes back under traffic" until_true field \
 		"any(p['port'] == 'p0' and p['restarts'] == 2 and p['state'] == 'running' for p in s['planes'])"
+	touch "$dir/enough"
 	wait $sender
+	all=$((1100 + $(cat "$dir/sent")))
 	expect "what it missed is a gap of the ledger" \
-		audited p0 4100 "lost['p0', 'gap_frames'] > 0"
-	expect "which excuses nothing from now on" audited p0 4100 "not a['doubt']"
+		audited p0 $all "lost['p0', 'gap_frames'] > 0"
+	expect "which excuses nothing from now on" audited p0 $all "not a['doubt']"
 
 	kill -STOP "$(port_pid)"
 	send 30000
 	kill -CONT "$(port_pid)"
 	expect "what its socket dropped while it was stopped is accounted for" \
-		audited p0 34100 "lost['p0', 'socket_drops'] > 1000 and not a['doubt']"
+		audited p0 $((all + 30000)) "lost['p0', 'socket_drops'] > 1000 and not a['doubt']"
 	expect "and told to the operator" lost_says 'p0 socket_drops=[0-9]+'
 	expect "the port is stopped" ctl port del p0
 	expect "what it counted is kept" ctl audit
@@ -471,12 +489,28 @@ expect "--check refuses a format that there is not" \
 
 # --- the terminal goes away ----------------------------------------------------------------------
 configure '"interfaces": [{ "name": "a0" }]'
-expect "it starts on a terminal" start
+expect "it starts" start
 kill -HUP "$daemon"
+# The launcher looks at signals before it serves what comes after them.
+expect "SIGHUP is no end" ctl detach a0
+expect "it ends" stop
+mkfifo "$dir/hang"
+python3 -c '
+import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execvp(sys.argv[2], sys.argv[2:])
+open(sys.argv[1]).read()
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+' "$dir/hang" nsenter --net=/run/netns/$nsa "$build/picketd" -c "$dir/conf.json" &
+daemon=$!
+expect "it starts on a terminal" until_true ctl status
+: >"$dir/hang"
 wait "$daemon"
 rc=$?
 daemon=
-expect "SIGHUP is an orderly end" [ $rc = 0 ]
+expect "a terminal that hangs up is an orderly end" [ $rc = 0 ]
 expect "that leaves nothing" nothing_left
 expect "and no program" no_program
 nsenter --net=/run/netns/$nsa nohup "$build/picketd" -c "$dir/conf.json" \
@@ -484,7 +518,6 @@ nsenter --net=/run/netns/$nsa nohup "$build/picketd" -c "$dir/conf.json" \
 daemon=$!
 expect "it starts under nohup" until_true ctl status
 kill -HUP "$daemon"
-# The launcher looks at signals before it serves what comes after them.
 expect "and stays" ctl detach a0
 expect "until it is asked to end" stop
 expect "then, too, nothing is left" nothing_left

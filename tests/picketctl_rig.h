@@ -75,7 +75,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void serve(int ready, unsigned number)
 {
 	const char *const endpoints[] = { endpoint };
-	struct pk_bus_conf bus_conf = { endpoints, 1, "s1", number };
+	struct pk_bus_conf bus_conf = { .endpoints = endpoints,
+					.endpoint_count = 1,
+					.sensor = "s1",
+					.epoch = number };
 	struct pk_ctl_conf conf = { .upload_bytes = 64 << 20 };
 	const struct timeval tick = { .tv_usec = 10000 };
 	struct pk_ctl *ctl;

@@ -74,7 +74,7 @@ truth() { # CAPTURE
 		awk -F'\t' '$1 != "" { n++; b += $1 } $1 == "" && $2 != "" { n++; b += $2 + 40 } END { print n + 0, b + 0 }'
 }
 flows() {
-	grep '"record":"flow"' "$dir/out" |
+	grep '^{"record":"flow"' "$dir/out" |
 		sed -E 's/.*"packets":([0-9]+),"bytes":([0-9]+),.*"r_packets":([0-9]+),"r_bytes":([0-9]+).*/\1 \2 \3 \4/' |
 		awk '{ n += $1 + $3; b += $2 + $4 } END { print n + 0, b + 0 }'
 }
@@ -90,7 +90,7 @@ for p in $planes; do
 done
 
 records() { # flows without their ring's numbers; hits may come more than once
-	grep '"record":"flow"' "$dir/out" | sed 's/"seq":[0-9]*,//' | md5sum
+	grep '^{"record":"flow"' "$dir/out" | sed 's/"seq":[0-9]*,//' | md5sum
 }
 
 # --- a flood of flows: the same records for any number of workers ---------------

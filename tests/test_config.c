@@ -106,12 +106,60 @@ static const struct {
 	{ "{\"run_dir\": \"/01234567890123456789012345678901234567890123456789"
 	  "01234567890123456789012345678\"}",
 	  "f:1: \"run_dir\" must be at most 79 bytes long" },
+	{ "{\"bus\": {\"endpoints\": [\"tcp://127.0.0.1:99999999\"]}}",
+	  "f:1: \"bus.endpoints[0]\" must be ipc:///PATH or "
+	  "tcp://ADDRESS:PORT" },
+	{ "{\"bus\": {\"endpoints\": [\"tcp://127.0.0.1:5555\",\n"
+	  "\"tcp://127.0.0.1:5556\"]}}",
+	  "f:2: \"bus.endpoints[1]\" needs tcp://127.0.0.1:5556, which is the "
+	  "replay server of \"bus.endpoints[0]\" already; choose another "
+	  "one" },
+	{ "{\"bus\": {\"endpoints\": [\"tcp://127.0.0.1:65535\"]}}",
+	  "f:1: \"bus.endpoints[0]\" leaves no place for the replay server, "
+	  "which takes the next port, or replay.sock in the same folder" },
+	{ "{\"bus\": {\"curve\": {\"secret\": \"/a\"}}}",
+	  "f:1: \"bus.curve\" needs both \"secret\" and \"clients\"" },
+	{ "{\"bus\": {\"curve\": {\"secret\": \"a\"}}}",
+	  "f:1: \"bus.curve.secret\" must be an absolute path" },
+	{ "{\"outputs\": [{\"name\": \"a\"}]}",
+	  "f:1: \"outputs[0]\" lacks \"endpoint\"" },
+	{ "{\"outputs\": [{\"endpoint\": \"tcp://[::1]:1\"}]}",
+	  "f:1: \"outputs[0]\" lacks \"name\"" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"pattern\": \"pair\"}]}",
+	  "f:1: \"outputs[0].pattern\" must be push or pub" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"types\": [\"x\"]}]}",
+	  "f:1: \"outputs[0].types[0]\" must be indicator or a detector's "
+	  "name" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"endpoint\": "
+	  "\"tcp://127.0.0.1:7\"},\n{\"name\": \"b\", \"endpoint\": "
+	  "\"tcp://127.0.0.1:7\"}]}",
+	  "f:2: \"outputs[1]\" needs tcp://127.0.0.1:7, which is "
+	  "\"outputs[0]\" already; choose another one" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"endpoint\": "
+	  "\"tcp://192.0.2.1:7\"}]}",
+	  "f:1: \"outputs[0].endpoint\" leaves the host, so it needs "
+	  "\"bus.curve\", to know who may receive" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"connect\": true, "
+	  "\"endpoint\": \"tcp://192.0.2.1:7\"}]}",
+	  "f:1: \"outputs[0].endpoint\" leaves the host, so it needs "
+	  "\"server_key\", the receiver's public key" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"connect\": true, "
+	  "\"server_key\": \"short\"}]}",
+	  "f:1: \"outputs[0].server_key\" must be a public key of 40 "
+	  "characters, as `picketctl key gen` prints it" },
+	{ "{\"outputs\": [{\"name\": \"a\", \"connect\": true, "
+	  "\"endpoint\": \"tcp://192.0.2.1:7\", \"server_key\": "
+	  "\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"}]}",
+	  "f:1: \"outputs[0].server_key\" needs a key of our own: set "
+	  "\"bus.curve\"" },
 	{ "{\"bus\": {\"endpoints\": [\"tcp://0.0.0.0:5\"]}}",
 	  "f:1: \"bus.endpoints[0]\" must be ipc:///PATH or "
-	  "tcp://127.0.0.1:PORT, which other hosts cannot read" },
+	  "tcp://127.0.0.1:PORT, which other hosts cannot read; for "
+	  "others set \"bus.curve\"" },
 	{ "{\"bus\": {\"endpoints\": [\"tcp://127.0.0.1.example.com:5\"]}}",
 	  "f:1: \"bus.endpoints[0]\" must be ipc:///PATH or "
-	  "tcp://127.0.0.1:PORT, which other hosts cannot read" },
+	  "tcp://127.0.0.1:PORT, which other hosts cannot read; for "
+	  "others set \"bus.curve\"" },
 	{ "{\"bus\": {\"endpoints\": [\"ipc:///1\",\"ipc:///2\",\"ipc:///3\","
 	  "\"ipc:///4\",\"ipc:///5\",\"ipc:///6\",\"ipc:///7\",\"ipc:///8\","
 	  "\n\"ipc:///9\"]}}",
@@ -169,11 +217,60 @@ static const struct {
 	  "phishing or scanner" },
 	{ "{\"indicators\": [{\"path\": \"/a\", \"confidence\": 101}]}",
 	  "f:1: \"indicators[0].confidence\" must be from 0 to 100, not 101" },
+	{ "{\"suppress\": [{}]}",
+	  "f:1: \"suppress[0]\": a rule names a type, an offender, a target, "
+	  "an indicator or a feed: one without would suppress all" },
+	{ "{\"suppress\": [{\"type\": \"scan\"}]}",
+	  "f:1: \"suppress[0].type\" must be indicator or a detector's name" },
+	{ "{\"suppress\": [{\"offender\": \"10.0.0\"}]}",
+	  "f:1: \"suppress[0].offender\" must be an address or a prefix such "
+	  "as 192.0.2.0/24" },
+	{ "{\"suppress\": [{\"type\": \"spam\", \"until\": \"soon\"}]}",
+	  "f:1: \"suppress[0].until\" must be a time such as "
+	  "2026-12-31T12:00:00Z or a day" },
+	{ "{\"suppress\": [{\"type\": \"spam\"},\n{\"feed\": \"a\"},\n"
+	  "{\"type\": \"spam\"}]}",
+	  "f:3: \"suppress[2]\" names the same as \"suppress[0]\"" },
+	{ "{\"suppress\": [{\"type\": \"spam\", \"feed\": \"a\"}]}",
+	  "f:1: \"suppress[0]\": threats of the type spam have no feed: the "
+	  "rule would match nothing" },
+	{ "{\"files\": [{\"profile\": \"eve\"}]}",
+	  "f:1: \"files[0]\" lacks \"path\"" },
+	{ "{\"files\": [{\"path\": \"out\"}]}",
+	  "f:1: \"files[0].path\" must be an absolute path" },
+	{ "{\"files\": [{\"path\": \"/o\", \"profile\": \"leef\"}]}",
+	  "f:1: \"files[0].profile\" must be picket, eve, ecs, cef, syslog or "
+	  "sdn" },
+	{ "{\"files\": [{\"path\": \"/o\", \"types\": [\"hit\"]}]}",
+	  "f:1: \"files[0].types[0]\" must be indicator or a detector's name" },
+	{ "{\"files\": [{\"path\": \"/o\", \"severity_min\": \"x\"}]}",
+	  "f:1: \"files[0].severity_min\" must be low, medium, high or "
+	  "critical" },
+	{ "{\"files\": [{\"path\": \"/o\", \"keep\": 1001}]}",
+	  "f:1: \"files[0].keep\" must be from 0 to 1000, not 1001" },
+	{ "{\"files\": [{\"path\": \"/o\"}, {\"path\": \"/o\"}]}",
+	  "f:1: \"files[1].path\" is \"/o\" once more, first on line 1" },
 	{ "{\"safelists\": [{\"list\": \"a\"}]}",
 	  "f:1: \"safelists[0]\" lacks \"path\"" },
 	{ "{\"safelists\": [{\"path\": \"/a/\"}]}",
 	  "f:1: \"safelists[0]\" needs a \"list\" of 1 to 63 bytes, as the "
 	  "file's name is none" },
+	{ "{\"threats\": {\"mute\": 0}}",
+	  "f:1: \"threats.mute\" must be a time such as \"90s\", \"10m\" or "
+	  "\"1h\", from 1 to 604800 seconds" },
+	{ "{\"threats\": {\n\"hold\": \"366d\"}}",
+	  "f:2: \"threats.hold\" must be a time such as \"90s\", \"10m\" or "
+	  "\"1h\", from 1 to 31536000 seconds" },
+	{ "{\"threats\": {\"hold\": \"1 h\"}}",
+	  "f:1: \"threats.hold\" must be a time such as \"90s\", \"10m\" or "
+	  "\"1h\", from 1 to 31536000 seconds" },
+	{ "{\"threats\": {\"hold\": true}}",
+	  "f:1: \"threats.hold\" must be a time such as \"90s\", \"10m\" or "
+	  "\"1h\", from 1 to 31536000 seconds" },
+	{ "{\"threats\": {\"capacity\": 63}}",
+	  "f:1: \"threats.capacity\" must be from 64 to 1048576, not 63" },
+	{ "{\"threats\": {\"muted\": 1}}",
+	  "f:1: unknown key \"threats.muted\"; the nearest key is \"mute\"" },
 	{ "{\"journal\": {\"sync\": \"often\"}}",
 	  "f:1: \"journal.sync\" must be never, second or turn" },
 	{ "{\"journal\": {\"bytes\": 1000}}",
@@ -263,6 +360,10 @@ static const char full[] =
 	"                    \"ttl\": 60, \"score_min\": 3, \"refang\": true,\n"
 	"                    \"hosts\": true, \"everything\": true,\n"
 	"                    \"replace\": false, \"force\": true } ],\n"
+	"  \"suppress\": [ { \"type\": \"indicator\", \"offender\": "
+	"\"10.0.0.0/8\", \"target\": \"::1\", \"indicator\": \"i\", "
+	"\"feed\": \"f\", \"until\": \"2020-01-01\", \"comment\": \"c\" "
+	"} ],\n"
 	"  \"safelists\": [ { \"path\": \"/s.json\", \"list\": \"l\" },\n"
 	"                 { \"path\": \"/top\" } ],\n"
 	"  \"guards\": { \"bogons\": false, \"public_suffixes\": false,\n"
@@ -333,6 +434,64 @@ static void every_key_of_indicators_arrives(void **state)
 	pk_config_free(c);
 }
 
+static void files_arrive_with_their_defaults(void **state)
+{
+	static const char text[] =
+		"{ \"files\": [ { \"path\": \"/a\" }, { \"path\": \"/b\", "
+		"\"profile\": \"ecs\", \"types\": [\"indicator\", \"spam\"], "
+		"\"severity_min\": \"high\", \"rotate_bytes\": 0, "
+		"\"rotate_age\": 60, \"keep\": 0 } ] }";
+	struct pk_config *c = NULL;
+	char err[200];
+
+	(void)state;
+	assert_int_equal(
+		pk_config_parse(&c, "f", text, strlen(text), err, sizeof(err)),
+		0);
+	assert_int_equal(c->outputs, 2);
+	assert_string_equal(c->output[0].profile, "picket");
+	assert_int_equal(c->output[0].rotate_bytes, 256 << 20);
+	assert_int_equal(c->output[0].keep, 8);
+	assert_int_equal(c->output[0].types, 0);
+	assert_string_equal(c->output[1].profile, "ecs");
+	assert_int_equal(c->output[1].types, 2);
+	assert_string_equal(c->output[1].type[1], "spam");
+	assert_string_equal(c->output[1].severity_min, "high");
+	assert_int_equal(c->output[1].rotate_bytes, 0);
+	assert_int_equal(c->output[1].rotate_age_s, 60);
+	assert_int_equal(c->output[1].keep, 0);
+	pk_config_free(c);
+}
+
+static void times_of_threats_arrive(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t mute, hold, capacity;
+	} rows[] = {
+		{ "{}", 600, 3600, 65536 },
+		{ "{ \"threats\": {} }", 600, 3600, 65536 },
+		{ "{ \"threats\": { \"mute\": \"90s\", \"hold\": \"2h\", "
+		  "\"capacity\": 64 } }",
+		  90, 7200, 64 },
+		{ "{ \"threats\": { \"mute\": 1, \"hold\": \"365d\", "
+		  "\"capacity\": 1048576 } }",
+		  1, 31536000, 1048576 },
+		{ "{ \"threats\": { \"mute\": \"10m\" } }", 600, 3600, 65536 },
+	};
+	struct pk_config *c;
+	char err[300];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		assert_int_equal(parse(&c, rows[i].text, err), 0);
+		assert_int_equal(c->threats.mute_s, rows[i].mute);
+		assert_int_equal(c->threats.hold_s, rows[i].hold);
+		assert_int_equal(c->threats.capacity, rows[i].capacity);
+		pk_config_free(c);
+	}
+}
+
 static void guards_and_safelists_arrive(void **state)
 {
 	struct pk_config *c;
@@ -360,6 +519,24 @@ static void guards_and_safelists_arrive(void **state)
 	assert_string_equal(c->state_dir, "/var/lib/picket");
 	assert_int_equal(c->journal_bytes, 1 << 30);
 	assert_string_equal(c->journal_sync, "second");
+	pk_config_free(c);
+}
+
+static void rules_that_suppress_arrive(void **state)
+{
+	struct pk_config *c;
+	char err[300];
+
+	(void)state;
+	assert_int_equal(parse(&c, full, err), 0);
+	assert_int_equal(c->suppresses, 1);
+	assert_string_equal(c->suppress[0].type, "indicator");
+	assert_string_equal(c->suppress[0].offender, "10.0.0.0/8");
+	assert_string_equal(c->suppress[0].target, "::1");
+	assert_string_equal(c->suppress[0].indicator, "i");
+	assert_string_equal(c->suppress[0].feed, "f");
+	assert_string_equal(c->suppress[0].until, "2020-01-01");
+	assert_string_equal(c->suppress[0].comment, "c");
 	pk_config_free(c);
 }
 
@@ -542,7 +719,10 @@ int main(void)
 		cmocka_unit_test(every_key_arrives),
 		cmocka_unit_test(every_element_arrives),
 		cmocka_unit_test(every_key_of_indicators_arrives),
+		cmocka_unit_test(files_arrive_with_their_defaults),
+		cmocka_unit_test(times_of_threats_arrive),
 		cmocka_unit_test(guards_and_safelists_arrive),
+		cmocka_unit_test(rules_that_suppress_arrive),
 		cmocka_unit_test(root_refuses_a_file_that_others_may_write),
 		cmocka_unit_test(files_that_are_none_are_named),
 		cmocka_unit_test(a_file_has_a_bounded_length),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/encode.h"
+#include "control/threat_text.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -214,6 +215,92 @@ static void extreme_numbers_survive(void **state)
 	json_object_put(o);
 }
 
+#define FILL(text, byte) memset(text, byte, sizeof(text) - 1)
+
+/* Each text as long as it may be, of what takes the most room. */
+static void fill(struct pk_threat_indicator *ind, struct pk_threat_evidence *ev)
+{
+	FILL(ind->type, 1);
+	FILL(ind->id, 1);
+	FILL(ind->threat_type, 1);
+	FILL(ind->class, 1);
+	FILL(ind->severity, 1);
+	FILL(ind->tlp, 1);
+	FILL(ind->tags, 1);
+	FILL(ind->attribution, 1);
+	FILL(ind->value, 1);
+	ind->embedded = 1;
+	ind->expires = UINT32_MAX;
+	ind->feeds = PK_THREAT_FEEDS;
+	for (int i = 0; i < PK_THREAT_FEEDS; i++)
+		FILL(ind->feed[i], 1);
+	ev->pieces = sizeof(ev->piece) / sizeof(ev->piece[0]);
+	ev->targets.used =
+		sizeof(ev->targets.target) / sizeof(ev->targets.target[0]);
+	for (uint32_t i = 0; i < ev->targets.used; i++) {
+		memset(&ev->targets.target[i].addr, 254 - (int)i, 16);
+		ev->targets.target[i].count = UINT64_MAX - i;
+		ev->targets.target[i].error = UINT64_MAX - i - 1;
+	}
+	for (uint32_t i = 0; i < ev->pieces; i++) {
+		memset(&ev->piece[i].key, 0xee, sizeof(ev->piece[i].key));
+		ev->piece[i].key.proto = 6;
+		ev->piece[i].packets = ev->piece[i].bytes = UINT64_MAX;
+		ev->piece[i].record = PK_RECORD_FLOW;
+		ev->piece[i].tcp_flags = 255;
+		ev->piece[i].at_ns = UINT64_MAX;
+	}
+}
+
+static void the_longest_threat_has_room(void **state)
+{
+	static char json[4 * PK_ENCODE_MAX], name[PK_THREAT_VALUE],
+		sensor[PK_THREAT_SENSOR_MAX + 1];
+	static struct pk_threat_indicator ind;
+	static struct pk_threat_evidence ev;
+	struct pk_threat t = { .type = "indicator",
+			       .sensor = sensor,
+			       .severity = "critical",
+			       .epoch = UINT64_MAX,
+			       .id = { UINT64_MAX, UINT64_MAX },
+			       .seq = UINT64_MAX,
+			       .first_ns = UINT64_MAX,
+			       .last_ns = UINT64_MAX,
+			       .count = UINT64_MAX,
+			       .generation = UINT64_MAX,
+			       .hold_sec = UINT32_MAX,
+			       .sampling = UINT32_MAX,
+			       .confidence = 255,
+			       .role = 2,
+			       .indicator = &ind,
+			       .evidence = &ev,
+			       .name = name };
+	int longest = 0;
+
+	(void)state;
+	fill(&ind, &ev);
+	FILL(sensor, 's');
+	for (size_t i = 0; i + 4 < sizeof(name); i += 4)
+		memcpy(name + i, "\\001", 4);
+	memset(&t.flow.key, 0xee, sizeof(t.flow.key));
+	t.flow.key.proto = 6;
+	t.flow.tcp_flags = t.flow.ttl = 255;
+	t.flow.has_ttl = 1;
+	memset(&t.observer, 0xee, 16);
+	memset(&t.offender, 0xee, 16);
+	memset(&t.target, 0xee, 16);
+	for (uint8_t role = 0; role < 3; role++) {
+		int n;
+
+		t.role = role;
+		n = pk_encode_threat(&t, json, sizeof(json));
+		assert_true(n > 0);
+		longest = n > longest ? n : longest;
+		assert_int_equal(pk_encode_threat(&t, json, PK_ENCODE_MAX), n);
+	}
+	assert_true(longest > PK_ENCODE_MAX / 2);
+}
+
 /* No byte that a terminal would obey, and nothing but UTF-8. */
 static void assert_harmless(const char *text)
 {
@@ -324,6 +411,25 @@ static void the_longest_threat_fits(void **state)
 	assert_int_equal(pk_encode_threat(&t, json, (size_t)len + 1), len);
 	assert_true(pk_encode_line(&t, json, sizeof(json)) > 0);
 	assert_int_equal(pk_encode_line(&t, json, 20), -ENOSPC);
+}
+
+/* J06: a cut says so, and how long it was. */
+static void a_cut_in_a_line_is_marked(void **state)
+{
+	struct pk_threat t = sample_indicator();
+	char line[PK_ENCODE_MAX];
+
+	(void)state;
+	memset(indicator.value, 'a', 300);
+	assert_true(pk_encode_line(&t, line, sizeof(line)) > 0);
+	assert_null(strstr(line, "bytes)"));
+	memset(indicator.value, 'a', 301);
+	assert_true(pk_encode_line(&t, line, sizeof(line)) > 0);
+	assert_non_null(strstr(line, "a\xe2\x80\xa6(301 bytes) (source"));
+	memset(indicator.value, 'a', 299);
+	memcpy(indicator.value + 299, "\x1b", 2);
+	assert_true(pk_encode_line(&t, line, sizeof(line)) > 0);
+	assert_non_null(strstr(line, "a\xe2\x80\xa6(300 bytes) (source"));
 }
 
 static void a_line_says_the_essence(void **state)
@@ -443,9 +549,11 @@ int main(void)
 		cmocka_unit_test(a_silent_observer_is_the_sensor),
 		cmocka_unit_test(extreme_numbers_survive),
 		cmocka_unit_test(hostile_text_becomes_harmless),
+		cmocka_unit_test(the_longest_threat_has_room),
 		cmocka_unit_test(text_of_other_scripts_stays),
 		cmocka_unit_test(only_utf8_passes_the_cleaner),
 		cmocka_unit_test(the_longest_threat_fits),
+		cmocka_unit_test(a_cut_in_a_line_is_marked),
 		cmocka_unit_test(a_line_says_the_essence),
 		cmocka_unit_test(flags_are_written_from_the_lowest_bit),
 		cmocka_unit_test(records_are_written_too),

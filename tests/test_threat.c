@@ -119,7 +119,7 @@ static void tear_down(struct fixture *f)
 	pk_threats_count(f->threats, &c);
 	assert_int_equal(c.evidence, c.opened + c.folded + c.redundant +
 					     c.watched + c.expired +
-					     c.no_memory);
+					     c.suppressed + c.no_memory);
 	assert_int_equal(c.opened, c.closed_quiet + c.closed_early +
 					   c.closed_end + c.open);
 	assert_int_equal(c.told, c.opened + c.updates + c.closed_quiet +
